@@ -1,0 +1,88 @@
+"""The command ``numl-polars``: its subcommands."""
+
+from pathlib import Path
+
+import click
+
+from numl_polars.command import command_line
+from numl_polars.process import process_command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="numl-polars")
+def cli() -> None:
+    """From NuML neutrino event files to labelled training graphs."""
+
+
+@cli.command()
+@click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
+@click.option("--events", type=click.IntRange(min=0), required=True, metavar="N", help="Number of events.")
+@click.option(
+    "--detector", type=click.Choice(["uboone", "dune"]), default="uboone", show_default=True,
+    help="Geometry, and the columns that its files have.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of everything.")
+@click.option(
+    "--layout", type=click.Choice(["fresh", "merged", "contiguous"]), default="merged", show_default=True,
+    help="Storage: as from the writer, as after merging, or without chunks.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an earlier file.")
+@click.option("--debug", is_flag=True, help="Show the traceback of a fault.")
+def simulate(
+    output: Path, events: int, detector: str, seed: int, layout: str, overwrite: bool, debug: bool
+) -> None:
+    """Simulate an event file OUT, to try things with."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from numl_polars.tools.simulate import simulate as run
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("events", total=events)
+        summary = run(
+            output,
+            events=events,
+            detector=detector,  # type: ignore[arg-type]
+            seed=seed,
+            layout=layout,  # type: ignore[arg-type]
+            overwrite=overwrite,
+            progress=lambda done: bar.advance(task, done),
+        )
+    Console().print(summary.render() if hasattr(summary, "render") else summary)
+
+
+@cli.command()
+@click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--splits", default="90/5/5", show_default=True, metavar="TRAIN/VAL/TEST", help="Shares of the samples.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the splits.")
+@click.option("--remove-inputs", is_flag=True, help="Remove the inputs once OUT is verified.")
+@click.option("--overwrite", is_flag=True, help="Replace an earlier file.")
+@click.option("--debug", is_flag=True, help="Show the traceback of a fault.")
+def merge(
+    output: Path,
+    inputs: tuple[Path, ...],
+    splits: str,
+    seed: int,
+    remove_inputs: bool,
+    overwrite: bool,
+    debug: bool,
+) -> None:
+    """Merge graph files INPUTS, in this order, into one file OUT with train, validation and test samples."""
+    from numl_polars.output.merge import merge as run
+    from numl_polars.output.splits import Splits
+
+    summary = run(
+        list(inputs), output, splits=Splits.parse(splits, seed=seed), overwrite=overwrite, remove_inputs=remove_inputs
+    )
+    samples = ", ".join(f"{number:,} {name}" for name, number in summary.num_samples.items())
+    click.echo(f"{summary.output}: {summary.num_objects:,} objects ({samples}), {summary.num_bytes / 1e6:,.1f} MB")
+
+
+cli.add_command(process_command)
+
+
+def main() -> None:
+    """Run the command line."""
+    command_line(cli)

@@ -1,0 +1,1 @@
+"""Which rows belong to which event: partitions over ranks, batches of whole events."""

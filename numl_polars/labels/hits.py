@@ -1,0 +1,156 @@
+"""From particles to hits: which particle a hit belongs to, its labels, and where it truly was."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from numl_polars.events.batch import Batch
+from numl_polars.labels.rules import ParticleLabels
+from numl_polars.schema import DEPOSIT_POSITION, DEPOSIT_WEIGHT, first_present
+
+Int64s = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class HitTruth:
+    """What the deposits and particles of a batch say of its hits; -1 stands for none.
+
+    Parameters
+    ----------
+    deposit
+        int64 (hits,): row of the hit's largest deposit, of equal ones the first. NaN is smaller than any.
+    has_energy
+        bool (hits,): there is one, and its weight is a number.
+    g4_id, particle
+        int64 (hits,): particle of that deposit, as identifier and as row of the particle table.
+    semantic, instance
+        int64 (hits,): labels of the particle.
+    position
+        float32 (hits, 3), cm, if asked for.
+    deposit_hit, deposit_particle
+        int64 (deposits,): row of the hit and of the particle that each deposit names.
+    fault
+        Why a particle has no label, a row each; see `numl_polars.labels.rules.ParticleLabels.apply`.
+    """
+
+    deposit: Int64s
+    has_energy: Bools
+    g4_id: Int64s
+    particle: Int64s
+    semantic: Int64s
+    instance: Int64s
+    position: NDArray[np.float32] | None
+    deposit_hit: Int64s
+    deposit_particle: Int64s
+    fault: pl.Series
+
+
+def deposit_columns(present: tuple[str, ...], where: str, *, position: bool) -> list[str]:
+    """Columns of the edep_table that are read, of those `present`: hit, particle, weight, then position."""
+    columns = ["hit_id", "g4_id", *first_present(DEPOSIT_WEIGHT, present, "deposit weight", where)]
+    if position:
+        columns += first_present((DEPOSIT_POSITION,), present, "deposit position", where)
+    return columns
+
+
+def hit_truth(
+    batch: Batch, tables: Mapping[str, pl.DataFrame], scheme: ParticleLabels | None, *, position: bool
+) -> HitTruth:
+    """Truth of every hit of the batch.
+
+    Parameters
+    ----------
+    tables
+        The batch's tables, with the columns that `deposit_columns` and the scheme name.
+    scheme
+        Labels the particles; None leaves all labels -1.
+    position
+        Compute the true positions.
+    """
+    from numl_polars.events.matching import match_rows
+
+    hit_offsets = batch.offsets("hit_table")
+    hit_id = int64(tables["hit_table"]["hit_id"])
+    none = np.full(len(hit_id), -1, np.int64)
+    fault = pl.Series("fault", [], pl.String)
+    if "edep_table" not in tables:
+        empty = np.empty(0, np.int64)
+        return HitTruth(none, none >= 0, none, none, none, none, None, empty, empty, fault)
+
+    deposits, deposit_offsets = tables["edep_table"], batch.offsets("edep_table")
+    weight = next(name for (name,) in DEPOSIT_WEIGHT if name in deposits.columns)
+    energy = deposits[weight].to_numpy()
+    deposit_hit = match_rows(hit_offsets, hit_id, deposit_offsets, int64(deposits["hit_id"]))
+    # a repeated hit_id: the first hit of the name gathers the deposits, the others copy from it
+    namesake = match_rows(hit_offsets, hit_id, hit_offsets, hit_id)
+    deposit = _largest(deposit_hit, energy, len(hit_id))[namesake]
+    deposit_g4 = int64(deposits["g4_id"])
+    g4_id = _gather(deposit_g4, deposit, -1)
+
+    deposit_particle = np.full(len(deposits), -1, np.int64)
+    semantic = instance = particle = none
+    if scheme is not None:
+        particles = tables["particle_table"]
+        labels = scheme.apply(particles)
+        fault = labels["fault"]
+        deposit_particle = match_rows(
+            batch.offsets("particle_table"), int64(particles["g4_id"]), deposit_offsets, deposit_g4
+        )
+        particle = _gather(deposit_particle, deposit, -1)
+        semantic = _gather(int64(labels["semantic_label"].fill_null(-1)), particle, -1)
+        instance = _gather(int64(labels["instance_label"].fill_null(-1)), particle, -1)
+    return HitTruth(
+        deposit=deposit,
+        has_energy=~np.isnan(_gather(energy, deposit, np.nan)),
+        g4_id=g4_id,
+        particle=particle,
+        semantic=semantic,
+        instance=instance,
+        position=_true_positions(deposits, energy, deposit_hit, len(hit_id))[namesake] if position else None,
+        deposit_hit=deposit_hit,
+        deposit_particle=deposit_particle,
+        fault=fault,
+    )
+
+
+def _largest(deposit_hit: Int64s, energy: np.ndarray, num_hits: int) -> Int64s:
+    from numl_polars.labels.deposits import largest_deposit
+
+    return largest_deposit(deposit_hit, energy.astype(np.float64), num_hits)  # type: ignore[no-any-return]
+
+
+def _gather(values: np.ndarray, rows: Int64s, missing: float) -> np.ndarray:
+    """``values[rows]``, `missing` where a row is -1."""
+    if not len(values):
+        return np.full(len(rows), missing, values.dtype)
+    return np.where(rows >= 0, values[rows], values.dtype.type(missing))
+
+
+def _true_positions(
+    deposits: pl.DataFrame, energy: np.ndarray, deposit_hit: Int64s, num_hits: int
+) -> NDArray[np.float32]:
+    """Mean of each hit's deposit positions weighted by energy, float32 (hits, 3), cm.
+
+    NaN where a hit has no deposit, where its weights add up to zero, and where one of its positions or
+    weights is not finite.
+    """
+    named = deposit_hit >= 0
+    rows, weight = deposit_hit[named], energy[named]
+    position = np.empty((num_hits, 3), np.float32)
+    with np.errstate(all="ignore"):
+        total = np.bincount(rows, weight, num_hits).astype(np.float32)
+        for axis, column in enumerate(DEPOSIT_POSITION):
+            # products in the dtype of the file, sums in double, as in the reference
+            weighted = deposits[column].to_numpy()[named] * weight
+            position[:, axis] = np.bincount(rows, weighted, num_hits).astype(np.float32) / total
+    position[(total == 0) | ~np.isfinite(position).all(axis=1)] = np.nan
+    return position
+
+
+def int64(column: pl.Series) -> Int64s:
+    """The column as int64, without a copy where it is that already."""
+    return column.cast(pl.Int64).to_numpy()

@@ -1,0 +1,149 @@
+"""The ranks of this run: mpi4py where the program was started under MPI, a stand-in of one rank elsewhere."""
+
+import os
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+from numl_polars.errors import LaunchError, NumlError
+
+T = TypeVar("T")
+
+# what launchers tell each process: number of ranks, own rank
+_LAUNCHERS = (
+    ("PMI_SIZE", "PMI_RANK"),
+    ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"),
+    ("MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_RANK"),
+    ("PALS_SIZE", "PALS_RANKID"),
+    ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID"),
+)
+_PROGRESS_TAG = 71
+
+
+def launched() -> tuple[int, int]:
+    """Number of ranks that a launcher says it started, and own rank; (1, 0) without launcher."""
+    for size, rank in _LAUNCHERS:
+        if os.environ.get(size, "").isdigit():
+            return int(os.environ[size]), int(os.environ.get(rank, "0") or 0)
+    return 1, 0
+
+
+class World:
+    """One rank alone: what every rank can ask of the others."""
+
+    rank = 0
+    size = 1
+
+    def barrier(self) -> None:
+        """Wait for all ranks."""
+
+    def gather(self, value: T) -> list[T]:
+        """The values of all ranks on rank 0, an empty list on the others."""
+        return [value]
+
+    def broadcast(self, value: T) -> T:
+        """Rank 0's value."""
+        return value
+
+    def on_first(self, function: Callable[[], T]) -> T:
+        """What `function` returns on rank 0, on every rank; an error that it raises there is raised on all."""
+        return function()
+
+    def send_progress(self, done: int) -> None:
+        """Tell rank 0 that `done` more events are finished."""
+
+    def receive_progress(self) -> int:
+        """Events newly finished by other ranks, on rank 0."""
+        return 0
+
+    def abort(self, code: int) -> NoReturn:
+        """End all ranks now."""
+        raise SystemExit(code)
+
+
+class MpiWorld(World):
+    """All ranks of an MPI run."""
+
+    def __init__(self, mpi: Any) -> None:
+        self._mpi = mpi
+        self._comm = mpi.COMM_WORLD
+        self.rank = self._comm.Get_rank()
+        self.size = self._comm.Get_size()
+        self._sent: list[Any] = []
+
+    def barrier(self) -> None:
+        """Wait for all ranks."""
+        self._comm.Barrier()
+
+    def gather(self, value: T) -> list[T]:
+        """The values of all ranks on rank 0, an empty list on the others."""
+        return self._comm.gather(value, root=0) or []
+
+    def broadcast(self, value: T) -> T:
+        """Rank 0's value."""
+        shared: T = self._comm.bcast(value, root=0)
+        return shared
+
+    def on_first(self, function: Callable[[], T]) -> T:
+        """What `function` returns on rank 0, on every rank; an error that it raises there is raised on all."""
+        value: T | None = None
+        error: NumlError | None = None
+        if self.rank == 0:
+            try:
+                value = function()
+            except NumlError as raised:
+                error = raised
+        value, error = self._comm.bcast((value, error), root=0)
+        if error is not None:
+            raise error
+        return value  # type: ignore[return-value]
+
+    def send_progress(self, done: int) -> None:
+        """Tell rank 0 that `done` more events are finished."""
+        self._sent = [request for request in self._sent if not request.Test()]
+        self._sent.append(self._comm.isend(done, dest=0, tag=_PROGRESS_TAG))
+
+    def receive_progress(self) -> int:
+        """Events newly finished by other ranks, on rank 0."""
+        done = 0
+        while self._comm.iprobe(source=self._mpi.ANY_SOURCE, tag=_PROGRESS_TAG):
+            done += self._comm.recv(source=self._mpi.ANY_SOURCE, tag=_PROGRESS_TAG)
+        return done
+
+    def abort(self, code: int) -> NoReturn:
+        """End all ranks now."""
+        self._comm.Abort(code)
+        raise SystemExit(code)
+
+
+def world() -> World:
+    """The ranks of this run.
+
+    Raises
+    ------
+    LaunchError
+        A launcher started several ranks, but MPI is missing or sees only one: each would believe itself
+        alone and overwrite the others' output.
+    """
+    size, _ = launched()
+    if size == 1 and not _under_launcher():
+        return World()
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        if size == 1:
+            return World()
+        raise LaunchError(
+            f"started as {size} ranks, but mpi4py cannot be loaded ({error}); "
+            "install it together with an MPI: pip install 'numl-polars[mpi]'"
+        ) from error
+    if MPI.COMM_WORLD.Get_size() != size:
+        raise LaunchError(
+            f"started as {size} ranks, but MPI sees {MPI.COMM_WORLD.Get_size()}: mpirun and the MPI of mpi4py "
+            f"({MPI.Get_library_version().splitlines()[0].strip()}) are of different makes; use the mpirun "
+            "that belongs to it, or pip install 'numl-polars[mpi]' for a pair that does"
+        )
+    return MpiWorld(MPI) if size > 1 else World()
+
+
+def _under_launcher() -> bool:
+    return any(size in os.environ for size, _ in _LAUNCHERS)

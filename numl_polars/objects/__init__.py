@@ -1,0 +1,1 @@
+"""From labelled tables to training objects, a batch of events at once."""

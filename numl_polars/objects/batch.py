@@ -1,0 +1,70 @@
+"""The objects of one batch as columns: what object formation hands to the writers."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One attribute of every object of a batch, as one array with offsets.
+
+    Parameters
+    ----------
+    name
+        ``store/attribute``, for edges the three names joined by ``_``: ``hit/x``,
+        ``hit_delaunay_hit/edge_index``. Store names hold no underscore of their own.
+    values
+        The objects' arrays, joined along `axis`.
+    offsets
+        int64 (objects + 1,): object i owns ``[offsets[i], offsets[i + 1])`` along `axis`. None: `values` has
+        one scalar an object.
+    axis
+        0 for nodes, 1 for ``edge_index``, whose arrays are (2, E).
+    """
+
+    name: str
+    values: Array
+    offsets: NDArray[np.int64] | None = None
+    axis: int = 0
+
+    def of(self, i: int) -> Array:
+        """Array of object `i`, a view of `values`; 0-dimensional for a scalar attribute."""
+        if self.offsets is None:
+            return self.values[i : i + 1].reshape(())
+        start, stop = self.offsets[i], self.offsets[i + 1]
+        return self.values[start:stop] if self.axis == 0 else self.values[:, start:stop]
+
+
+@dataclass(frozen=True)
+class ObjectBatch:
+    """Named objects with the same attributes, in the order in which they are written.
+
+    Parameters
+    ----------
+    names
+        One unique name an object, as in ``r1_sr0_evt5``.
+    event_index
+        int64 (objects,): position of each object's event in the event table.
+    attributes
+        In the order of the file layout.
+    """
+
+    names: tuple[str, ...]
+    event_index: NDArray[np.int64]
+    attributes: tuple[Attribute, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[dict[str, Array]]:
+        return (self.arrays(i) for i in range(len(self)))
+
+    def arrays(self, i: int) -> dict[str, Array]:
+        """Attributes of object `i` by name, as views."""
+        return {attribute.name: attribute.of(i) for attribute in self.attributes}

@@ -1,0 +1,1 @@
+"""Writing objects: shards, merge, splits, report."""

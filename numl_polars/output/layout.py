@@ -1,0 +1,113 @@
+"""What a graph file says, apart from how HDF5 holds it: file-level content, attribute names, empty arrays."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from numl_polars.errors import InputError
+
+METADATA_KEYS = ("planes", "semantic_classes", "event_classes", "gen")
+
+Provenance = Mapping[str, str | int | float]
+
+# Widths of rows that an object may have none of; an empty array in the file no longer tells its own.
+_ROW_SHAPES = {"sp/pos": (3,), "hit/pos": (2,), "hit/y_position": (3,)}
+_EVENT_NAME = re.compile(r"r(-?\d+)_sr(-?\d+)_evt(-?\d+)")
+_MAX_ATTRIBUTE = 32_000  # HDF5 holds no attribute of 64 KiB or more
+
+
+@dataclass(frozen=True)
+class GraphMetadata:
+    """What a graph file says of all its objects; equal if all but the provenance is.
+
+    Parameters
+    ----------
+    planes
+        Plane names in the order of their numbers, as in ``("u", "v", "y")``.
+    semantic_classes, event_classes
+        Class names in the order of their codes; None: not in the file.
+    provenance
+        Program version, input name, size and event range, options (as JSON): one root attribute each.
+    gen
+        Generation of the object's structure.
+    """
+
+    planes: tuple[str, ...]
+    semantic_classes: tuple[str, ...] | None = None
+    event_classes: tuple[str, ...] | None = None
+    provenance: Provenance = field(default_factory=dict, compare=False)
+    gen: int = 2
+
+    def __post_init__(self) -> None:
+        for key in ("planes", "semantic_classes", "event_classes"):
+            names = getattr(self, key)
+            object.__setattr__(self, key, None if names is None else tuple(names))
+
+
+def common_metadata(found: Sequence[tuple[str, GraphMetadata]]) -> GraphMetadata:
+    """The file-level content on which all agree, with their provenances joined.
+
+    A value of the provenance on which they differ becomes a JSON list of all their values, in order.
+
+    Parameters
+    ----------
+    found
+        Place (for messages) and content, at least one.
+
+    Raises
+    ------
+    InputError
+        Two disagree.
+    """
+    first_place, first = found[0]
+    for place, metadata in found[1:]:
+        for key in METADATA_KEYS:
+            left, right = getattr(first, key), getattr(metadata, key)
+            if left != right:
+                raise InputError(f"'{key}' differs: {left} in {first_place}, {right} in {place}")
+    provenances = [metadata.provenance for _, metadata in found]
+    keys = dict.fromkeys(key for provenance in provenances for key in provenance)
+    return replace(first, provenance={key: _joined(key, provenances) for key in keys})
+
+
+def _joined(key: str, provenances: Sequence[Provenance]) -> str | int | float:
+    values = [provenance[key] for provenance in provenances if key in provenance]
+    if all(value == values[0] for value in values):
+        return values[0]
+    text = json.dumps(values)
+    return text if len(text) <= _MAX_ATTRIBUTE else f"{len(values)} values, not all equal"
+
+
+def in_event_order(names: Sequence[str]) -> list[str]:
+    """Names by run, subrun and event if every one is ``r{run}_sr{subrun}_evt{event}``, else as given."""
+    matches = [match for match in map(_EVENT_NAME.fullmatch, names) if match]
+    if len(matches) < len(names):
+        return list(names)
+    return [
+        match.string for match in sorted(matches, key=lambda match: [int(part) for part in match.groups()])
+    ]
+
+
+def check_attribute_name(name: str) -> None:
+    """Nothing, if `name` is ``store/attribute`` and a reader can take it apart again; else ValueError.
+
+    The store has no underscore, or two where it is an edge, whose three names they join.
+    """
+    store, slash, attribute = name.partition("/")
+    if not (store and slash and attribute) or "/" in attribute or store.count("_") not in (0, 2):
+        raise ValueError(
+            f"attribute '{name}' is not named store/attribute, with no underscore in the store, or two that "
+            f"join the three names of an edge"
+        )
+
+
+def may_be_empty(name: str) -> bool:
+    """Whether a scalar 0 under this ``store/attribute`` stands for an empty array."""
+    store, _, attribute = name.partition("/")
+    return store != "metadata" and attribute != "num_nodes"
+
+
+def empty_shape(name: str) -> tuple[int, ...]:
+    """Shape of the array for which a scalar 0 under this ``store/attribute`` stands, as far as known."""
+    return (2, 0) if name.endswith("/edge_index") else (0, *_ROW_SHAPES.get(name, ()))

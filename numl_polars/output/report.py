@@ -1,0 +1,155 @@
+"""The report of a run: what was kept and what was not, how fast, and in how much memory."""
+
+import json
+import resource
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numl_polars.output.files import pending, writing
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+@dataclass(frozen=True)
+class StageSeconds:
+    """Wall time of one stage of the run: of all ranks together, and of the rank that took longest."""
+
+    total: float
+    slowest: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunReport:
+    """What a run did, of all its ranks together.
+
+    Parameters
+    ----------
+    num_events
+        Number of events that were looked at.
+    num_kept
+        Number of events that became objects.
+    rejected
+        Number of events that did not, by reason.
+    noted
+        Number of things noticed on events that were kept, by reason.
+    num_untrained_hits
+        Number of hits of the untrained class, written as -1.
+    seconds
+        Wall time of the run.
+    stages
+        Wall time by stage, in the order of the flow; see `stage_seconds`.
+    peak_memory
+        Bytes at the peak, one number a rank.
+    outputs
+        Files that the run left.
+    input
+        Name, size and event range of what was read.
+    options
+        Options of the run, resolved.
+    version
+        Version of this package.
+    """
+
+    num_events: int
+    num_kept: int
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    noted: Mapping[str, int] = field(default_factory=dict)
+    num_untrained_hits: int = 0
+    seconds: float = 0.0
+    stages: Mapping[str, StageSeconds] = field(default_factory=dict)
+    peak_memory: Sequence[int] = ()
+    outputs: Sequence[Path] = ()
+    input: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    version: str = ""
+
+    @property
+    def num_ranks(self) -> int:
+        """Number of ranks that ran."""
+        return len(self.peak_memory)
+
+    @property
+    def events_per_second(self) -> float:
+        """Events looked at in a second of wall time; 0 where no time was taken."""
+        return self.num_events / self.seconds if self.seconds > 0 else 0.0
+
+    def to_json(self) -> str:
+        """Report as JSON, its keys in a fixed order; values that JSON does not know become their text."""
+        content = asdict(self)
+        content |= {"num_ranks": self.num_ranks, "events_per_second": self.events_per_second}
+        return json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
+
+    def write(self, stem: Path, *, overwrite: bool = False) -> Path:
+        """Path of the report as JSON, written to ``{stem}.report.json``.
+
+        Raises
+        ------
+        OutputError
+            The file cannot be written, or is there already and `overwrite` is false.
+        """
+        path = report_path(stem)
+        with pending(path, overwrite=overwrite) as part, writing(path):
+            part.write_text(self.to_json(), encoding="utf-8")
+        return path
+
+    def render(self) -> "RenderableType":
+        """Summary for a rich console, which leaves out colour where it is no terminal."""
+        from rich.table import Table
+
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True)
+        table.add_column(justify="right", no_wrap=True)
+        table.add_column(overflow="fold")
+        table.add_row("[bold]kept[/]", f"{self.num_kept:,}", f"of {_counted(self.num_events, 'event')}")
+        for title, counts in (("rejected", self.rejected), ("noted", self.noted)):
+            for reason, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+                table.add_row(title, f"{count:,}", _plain(reason))
+        if self.num_untrained_hits:
+            table.add_row("untrained", f"{self.num_untrained_hits:,}", "hits, written as -1")
+        rate = f"{self.events_per_second:,.1f} events/s on {_counted(self.num_ranks, 'rank')}"
+        table.add_row("time", f"{self.seconds:.1f} s", rate)
+        for stage, seconds in self.stages.items():
+            slowest = f", {seconds.slowest:.1f} s on the slowest rank" if self.num_ranks > 1 else ""
+            table.add_row("", f"{seconds.total:.1f} s", _plain(f"{stage}{slowest}"))
+        if self.peak_memory:
+            table.add_row("memory", f"{max(self.peak_memory) / 2**20:,.0f} MiB", "at most on a rank")
+        for path in self.outputs[:_SHOWN_OUTPUTS]:
+            table.add_row("output", "", _plain(str(path)))
+        if len(self.outputs) > _SHOWN_OUTPUTS:
+            table.add_row("", "", f"and {_counted(len(self.outputs) - _SHOWN_OUTPUTS, 'more file')}")
+        return table
+
+
+_SHOWN_OUTPUTS = 4
+
+
+def report_path(stem: Path) -> Path:
+    """Path of the report beside an output named by `stem`."""
+    return stem.with_name(f"{stem.name}.report.json")
+
+
+def stage_seconds(ranks: Sequence[Mapping[str, float]]) -> dict[str, StageSeconds]:
+    """Seconds by stage, from each rank's seconds by stage; a stage that a rank lacks took it none."""
+    stages = dict.fromkeys(stage for rank in ranks for stage in rank)
+    taken = {stage: [rank.get(stage, 0.0) for rank in ranks] for stage in stages}
+    return {stage: StageSeconds(sum(seconds), max(seconds)) for stage, seconds in taken.items()}
+
+
+def peak_memory_bytes() -> int:
+    """Largest resident memory of this process so far, bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

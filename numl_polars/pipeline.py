@@ -1,0 +1,301 @@
+"""The whole flow: an event file in, a training file out, on any number of ranks.
+
+Rank 0 looks at the file and says who reads what; every rank reads, labels, builds and writes its own events,
+a batch at a time; when all are done the ranks' files take their names, and rank 0 merges them.
+"""
+
+import json
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter, sleep
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from numl_polars.errors import NumlError, OptionError, RankError
+from numl_polars.events.batch import Batch
+from numl_polars.events.file import BATCH_BYTES, EventFile, EventFileWarning
+from numl_polars.events.partition import balanced_ranges, batch_ranges
+from numl_polars.mpi import World, world
+from numl_polars.objects.hit_graph import HitGraph
+from numl_polars.objects.ledger import REASONS, concat_ledgers
+from numl_polars.output.files import pending, writing
+from numl_polars.output.hdf5 import Hdf5Writer
+from numl_polars.output.layout import GraphMetadata
+from numl_polars.output.merge import merge as merge_files
+from numl_polars.output.report import RunReport, peak_memory_bytes, report_path, stage_seconds
+from numl_polars.output.splits import DEFAULT_SPLITS, Splits
+from numl_polars.output.targets import Targets
+from numl_polars.timing import Stages
+
+Int64s = NDArray[np.int64]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What rank 0 decides for all: who reads which events, in which batches.
+
+    Parameters
+    ----------
+    offsets
+        Rows of every event, by table.
+    ranges
+        One range ``[start, stop)`` of events a rank.
+    num_bytes
+        int64 (events,): bytes that each event takes while it is read.
+    """
+
+    offsets: Mapping[str, Int64s]
+    ranges: list[tuple[int, int]]
+    num_bytes: Int64s
+
+
+@dataclass
+class RankResult:
+    """What one rank did."""
+
+    num_kept: int = 0
+    num_untrained: int = 0
+    ledgers: list[pl.DataFrame] = field(default_factory=list)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    peak_memory: int = 0
+
+
+def process(
+    events: EventFile | str | Path,
+    graph: HitGraph,
+    output: str | Path,
+    *,
+    event_range: slice = slice(None),
+    merge: bool = True,
+    splits: Splits = DEFAULT_SPLITS,
+    overwrite: bool = False,
+    remove_rank_files: bool = False,
+    batch_bytes: int = BATCH_BYTES,
+    progress: Progress | None = None,
+    ranks: World | None = None,
+) -> RunReport:
+    """Report of a run that turned events into graphs, one file a rank, merged into one.
+
+    Parameters
+    ----------
+    events
+        An event file, a range of one, or a path.
+    graph
+        What to make of an event.
+    output
+        Stem of the output: ``{output}.h5`` is the merged file, ``{output}.0000.h5`` that of rank 0, beside
+        them stand ``{output}.report.json`` and ``{output}.ledger.parquet``.
+    event_range
+        Process this range of `events`.
+    merge
+        Merge the ranks' files and add splits.
+    splits
+        Shares of the samples, and their seed.
+    overwrite
+        Replace earlier output. It stays untouched until the new one is whole.
+    remove_rank_files
+        Remove the ranks' files once the merged file is verified.
+    batch_bytes
+        Bytes of input that a rank holds at a time.
+    progress
+        Called on rank 0 with the number of events done and the number of all, over all ranks.
+    ranks
+        The ranks; by default those under which the program was started.
+
+    Returns
+    -------
+    On rank 0 the report of all ranks; on the others that of the rank alone.
+
+    Raises
+    ------
+    InputError, OutputError, OptionError
+        Before anything is written, on all ranks.
+    RankError
+        A rank met a fault on the way, on that rank only: the caller ends the others (`World.abort`).
+    """
+    begin = perf_counter()
+    if batch_bytes <= 0:
+        raise OptionError(f"batch size {batch_bytes} bytes is not above 0")
+    if remove_rank_files and not merge:
+        raise OptionError("the ranks' files can be removed only if they are merged")
+    ranks = ranks if ranks is not None else world()
+    stem = Path(output)
+    targets = Targets(stem, ranks.size, merge)
+    ranks.on_first(lambda: targets.check(overwrite=overwrite))
+    events = _open(events, ranks)[event_range]
+    plan = ranks.on_first(lambda: make_plan(events, graph, ranks.size))
+    events.share_offsets(plan.offsets)
+    ranks.on_first(compile_kernels)
+
+    options = {"graph": graph.options(), "batch_bytes": batch_bytes, "splits": str(splits), "seed": splits.seed}
+    source = {
+        "file": events.name,
+        "bytes": events.path.stat().st_size,
+        "start": events.start,
+        "stop": events.stop,
+    }
+    metadata = _metadata(graph, source, options)
+    path = targets.rank_file(ranks.rank)
+    try:
+        with Hdf5Writer(path, metadata, overwrite=overwrite) as writer:
+            result = _process_rank(events, graph, plan, writer, batch_bytes, progress, ranks)
+            # no file takes its name before every rank is done
+            ranks.barrier()
+    except BaseException:
+        # the other ranks are ended before they can remove theirs
+        targets.remove_unfinished()
+        raise
+    results = ranks.gather(result)
+
+    def finish() -> RunReport:
+        outputs = [targets.rank_file(rank) for rank in range(ranks.size)]
+        targets.remove_stale()
+        if merge:
+            with stages("merge"):
+                merge_files(
+                    outputs, targets.merged, splits=splits, overwrite=overwrite, remove_inputs=remove_rank_files
+                )
+            outputs = [targets.merged] + ([] if remove_rank_files else outputs)
+        ledger = concat_ledgers([frame for one in results for frame in one.ledgers])
+        with pending(targets.ledger, overwrite=overwrite) as part, writing(targets.ledger):
+            ledger.write_parquet(part)
+        report = RunReport(
+            num_events=len(events),
+            num_kept=sum(one.num_kept for one in results),
+            rejected=_count_by_reason(ledger, rejected=True),
+            noted=_count_by_reason(ledger, rejected=False),
+            num_untrained_hits=sum(one.num_untrained for one in results),
+            seconds=perf_counter() - begin,
+            stages=stage_seconds([one.seconds for one in results]) | stage_seconds([stages.seconds]),
+            peak_memory=[one.peak_memory for one in results],
+            outputs=[*outputs, targets.ledger, report_path(stem)],
+            input=source,
+            options=options,
+            version=version("numl-polars"),
+        )
+        report.write(stem, overwrite=overwrite)
+        return report
+
+    stages = Stages()
+    return ranks.on_first(finish)
+
+
+def _open(events: EventFile | str | Path, ranks: World) -> EventFile:
+    if isinstance(events, EventFile):
+        return events
+    path = events
+    if ranks.size == 1:
+        return EventFile(path)
+    ranks.on_first(lambda: EventFile(path).close())
+    with warnings.catch_warnings():
+        # rank 0 has said it
+        warnings.simplefilter("ignore", EventFileWarning)
+        return EventFile(path)
+
+
+def make_plan(events: EventFile, graph: HitGraph, num_ranks: int) -> Plan:
+    """Ranges of events of about equal numbers of rows over the tables that the graph reads.
+
+    Raises
+    ------
+    InputError
+        A table or column that the graph needs is missing, or a table's keys are wrong beyond repair.
+    """
+    columns = graph.columns(events)
+    offsets = {table: events.offsets(table) for table in columns}
+    rows = np.zeros(len(events.ids), np.int64)
+    num_bytes = np.zeros(len(events.ids), np.int64)
+    for table, names in columns.items():
+        counts = np.diff(offsets[table])
+        rows += counts
+        num_bytes += counts * events.num_row_bytes(table, names)
+    ranges = balanced_ranges(rows[events.start : events.stop], num_ranks)
+    return Plan(offsets, [(events.start + a, events.start + b) for a, b in ranges], num_bytes)
+
+
+def compile_kernels() -> None:
+    """Compile the kernels, or load them from disk: the cache must not be written by two ranks at once."""
+    from numl_polars.events import matching  # noqa: F401
+    from numl_polars.labels import ancestry, deposits  # noqa: F401
+    from numl_polars.objects import edges  # noqa: F401
+
+
+def _metadata(graph: HitGraph, source: Mapping[str, Any], options: Mapping[str, Any]) -> GraphMetadata:
+    return GraphMetadata(
+        planes=tuple(graph.planes),
+        semantic_classes=graph.semantic_classes,
+        event_classes=graph.event_classes,
+        provenance={
+            "program": f"numl-polars {version('numl-polars')}",
+            "input": json.dumps(source),
+            "options": json.dumps(options, default=str),
+        },
+    )
+
+
+def _process_rank(
+    events: EventFile,
+    graph: HitGraph,
+    plan: Plan,
+    writer: Hdf5Writer,
+    batch_bytes: int,
+    progress: Progress | None,
+    ranks: World,
+) -> RankResult:
+    """Read, build and write the events of this rank, a batch at a time."""
+    columns = graph.columns(events)
+    stages, result = Stages(), RankResult()
+    finished = 0
+    for start, stop in batch_ranges(plan.num_bytes, batch_bytes, *plan.ranges[ranks.rank]):
+        try:
+            batch = Batch(events, start, stop)
+            with stages("read"):
+                for table, names in columns.items():
+                    batch.select(table, names)
+            built = graph.build(batch, stages)
+            with stages("write"):
+                writer.write(built.objects)
+        except Exception as error:
+            fault = str(error) if isinstance(error, NumlError) else f"{type(error).__name__}: {error}"
+            raise RankError(f"rank {ranks.rank}, events [{start}, {stop}): {fault}") from error
+        result.num_kept += len(built.objects)
+        result.num_untrained += built.untrained_hits
+        result.ledgers.append(built.ledger)
+        finished += _report_progress(stop - start, finished, len(events), progress, ranks)
+    while ranks.rank == 0 and finished < len(events):
+        sleep(_POLL_SECONDS)
+        finished += _report_progress(0, finished, len(events), progress, ranks)
+    result.seconds = stages.seconds
+    result.peak_memory = peak_memory_bytes()
+    return result
+
+
+def _report_progress(
+    own: int, finished: int, num_events: int, progress: Progress | None, ranks: World
+) -> int:
+    """Events newly finished, on rank 0 over all ranks."""
+    if ranks.rank > 0:
+        ranks.send_progress(own)
+        return own
+    new = own + ranks.receive_progress()
+    if progress is not None and new:
+        progress(finished + new, num_events)
+    return new
+
+
+def _count_by_reason(ledger: pl.DataFrame, *, rejected: bool) -> dict[str, int]:
+    """Number of ledger rows by reason, in the order of the reasons."""
+    rows = ledger.filter(pl.col("rejected") == rejected)["reason"].to_list()
+    counts = Counter(rows)
+    return {reason: counts[reason] for reason in REASONS if counts[reason]}
+
+
+_POLL_SECONDS = 0.05

@@ -1,0 +1,201 @@
+"""The command that turns event files into training files: ``python -m numl_polars.process``.
+
+It reads options and calls the pipeline; nothing else prints or exits.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from numl_polars.command import Bytes, EventRange, command_line, names
+
+if TYPE_CHECKING:
+    from numl_polars.labels.event_labels import EventLabels
+    from numl_polars.labels.rules import ParticleLabels
+    from numl_polars.mpi import World
+    from numl_polars.pipeline import Progress
+
+EXAMPLES = """\b
+Examples:
+  numl-polars process run.evt.h5 graphs
+  mpirun -n 64 python -m numl_polars.process run.evt.h5 graphs --vertex
+  numl-polars process run.evt.h5 first --events :1000 --overwrite
+"""
+
+
+@click.command(name="process", epilog=EXAMPLES)
+@click.argument("events", type=click.Path(path_type=Path))
+@click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
+@click.option(
+    "--particle-labels",
+    type=click.Choice(["standard", "none"]),
+    default="standard",
+    show_default=True,
+    help="Scheme that gives each hit its class and instance.",
+)
+@click.option(
+    "--event-labels",
+    type=click.Choice(["flavor", "none"]),
+    default="flavor",
+    show_default=True,
+    help="Scheme that gives each event its class.",
+)
+@click.option("--vertex", is_flag=True, help="Add the neutrino vertex, evt/y_vtx (cm).")
+@click.option("--position", is_flag=True, help="Add the true 3-D position of each hit, hit/y_position (cm).")
+@click.option("--detailed-truth", is_flag=True, help="Add g4_id, parent_id and PDG code of each hit's particle.")
+@click.option(
+    "--planes", default="u,v,y", show_default=True, metavar="NAMES",
+    help="Names of the wire planes, in the order of their numbers.",
+)
+@click.option(
+    "--node-features", default="integral,rms,tpc", show_default=True, metavar="COLUMNS",
+    help="Columns of hit_table that start hit/x; plane and position follow.",
+)
+@click.option(
+    "--lower-bound", type=click.IntRange(min=0), default=20, show_default=True, metavar="HITS",
+    help="Leave an event out if a plane has fewer hits with a deposit.",
+)
+@click.option(
+    "--max-integral", default="1e6", show_default=True, metavar="ADC",
+    help="Leave an event out if a hit integral exceeds this; 'none' turns it off.",
+)
+@click.option("--events", "event_range", type=EventRange(), default=":", metavar="START:STOP",
+              help="Process this range of the file's events.  [default: all]")
+@click.option("--batch-size", type=Bytes(), default="32MB", show_default=True, metavar="BYTES",
+              help="Input that a rank holds at a time.")
+@click.option("--splits", default="90/5/5", show_default=True, metavar="TRAIN/VAL/TEST",
+              help="Shares of the merged file's samples.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the splits.")
+@click.option("--merge/--no-merge", default=True, show_default=True, help="Merge the ranks' files into OUT.h5.")
+@click.option("--remove-rank-files", is_flag=True, help="Remove OUT.0000.h5 … once OUT.h5 is verified.")
+@click.option("--overwrite", is_flag=True, help="Replace earlier output.")
+@click.option("--debug", is_flag=True, help="Show the traceback of a fault.")
+def process_command(
+    events: Path,
+    output: Path,
+    particle_labels: str,
+    event_labels: str,
+    vertex: bool,
+    position: bool,
+    detailed_truth: bool,
+    planes: str,
+    node_features: str,
+    lower_bound: int,
+    max_integral: str,
+    event_range: slice,
+    batch_size: int,
+    splits: str,
+    seed: int,
+    merge: bool,
+    remove_rank_files: bool,
+    overwrite: bool,
+    debug: bool,
+) -> None:
+    """Turn the events of EVENTS, a NuML HDF5 file, into labelled hit graphs.
+
+    Started with mpirun, each rank reads and writes its own share of the events, to OUT.0000.h5, OUT.0001.h5, …
+    OUT.h5 is the merged file with train, validation and test samples; OUT.report.json tells how the run went,
+    OUT.ledger.parquet which events were left out, and why.
+    """
+    from numl_polars.events.file import EventFile
+    from numl_polars.mpi import world
+    from numl_polars.objects.hit_graph import HitGraph
+    from numl_polars.output.splits import Splits
+    from numl_polars.pipeline import process
+
+    graph = HitGraph(
+        particle_labels=_particle_labels(particle_labels),
+        event_labels=_event_labels(event_labels),
+        vertex=vertex,
+        position=position,
+        detailed_truth=detailed_truth,
+        planes=names(planes),
+        node_features=names(node_features),
+        lower_bound=lower_bound,
+        max_integral=_limit(max_integral),
+    )
+    shares = Splits.parse(splits, seed=seed)
+    ranks = world()
+    with _progress_bar(ranks) as progress:
+        report = process(
+            events,
+            graph,
+            output,
+            event_range=event_range,
+            merge=merge,
+            splits=shares,
+            overwrite=overwrite,
+            remove_rank_files=remove_rank_files,
+            batch_bytes=batch_size,
+            progress=progress,
+            ranks=ranks,
+        )
+    if ranks.rank == 0:
+        from rich.console import Console
+
+        console = Console()
+        if not report.num_kept:
+            console.print("No events left after selection: the output holds no graph.")
+        console.print(report.render())
+
+
+def _particle_labels(name: str) -> "ParticleLabels | None":
+    from numl_polars.labels.standard import StandardLabels
+
+    return StandardLabels() if name == "standard" else None
+
+
+def _event_labels(name: str) -> "EventLabels | None":
+    from numl_polars.labels.event_labels import FlavorLabels
+
+    return FlavorLabels() if name == "flavor" else None
+
+
+def _limit(text: str) -> float | None:
+    if text.lower() == "none":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is neither a number nor 'none'", param_hint="--max-integral") from None
+
+
+@contextmanager
+def _progress_bar(ranks: "World") -> "Iterator[Progress | None]":
+    """Bar on rank 0's terminal; None elsewhere, and where the output is no terminal."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if ranks.rank > 0 or not console.is_terminal:
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    with Progress(
+        TextColumn("events"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    ) as bar:
+        task = bar.add_task("events", total=None, rate="")
+
+        def advance(done: int, total: int) -> None:
+            speed = bar.tasks[0].speed
+            bar.update(task, completed=done, total=total, rate=f"{speed:,.0f}/s" if speed else "")
+
+        yield advance
+
+
+def main() -> None:
+    """Run the command; the process exits with 0, 1 for a fault, 2 for wrong usage."""
+    command_line(process_command)
+
+
+if __name__ == "__main__":
+    main()

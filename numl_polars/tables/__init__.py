@@ -1,0 +1,1 @@
+"""HDF5 event files as columns: schema-named Arrow arrays, lazy frames, sequence keys."""

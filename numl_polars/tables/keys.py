@@ -1,0 +1,226 @@
+"""Which rows of a table belong to which event: read from the sequence keys, checked, rebuilt if need be.
+
+The result is always the same: `offsets`, int64 (events + 1,), so that event e owns the rows
+``[offsets[e], offsets[e + 1])``. Either key of the file suffices; with neither, or where both are wrong,
+the offsets are derived from `event_id`.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from numl_polars.errors import InputError
+from numl_polars.schema import SEQ, SEQ_CNT
+from numl_polars.tables.store import StoredTable, read_rows
+
+Int64s = NDArray[np.int64]
+Ids = NDArray[np.int32]
+
+_BLOCK_ROWS = 1 << 20
+_SAMPLED_EVENTS = 16
+_SMALL_TABLE = 1 << 20
+
+
+class _WrongKeyError(Exception):
+    """A key contradicts itself or the table; the message says how."""
+
+
+def event_offsets(table: StoredTable, ids: Ids, warn: Callable[[str], None]) -> Int64s:
+    """Row offsets of every event in `table`, int64 (events + 1,).
+
+    Parameters
+    ----------
+    table
+        The table, with its keys.
+    ids
+        int32 (events, 3): run, subrun, event of the event table.
+    warn
+        Called with a sentence for each wrong key that was found and worked around.
+
+    Raises
+    ------
+    InputError
+        No key is right and `event_id` does not tell either.
+
+    Notes
+    -----
+    `seq_cnt` costs one line an event, `seq` and `event_id` one pass over all rows in blocks.
+    """
+    if table.num_rows == 0:
+        return np.zeros(len(ids) + 1, np.int64)
+    faults = []
+    for name, read in ((SEQ_CNT, _from_seq_cnt), (SEQ, _from_seq)):
+        if name not in table.keys:
+            continue
+        try:
+            offsets = read(table, len(ids))
+            _check_sample(table, offsets, ids)
+        except _WrongKeyError as error:
+            faults.append(f"'{name}' is wrong: {error}")
+        else:
+            for fault in faults:
+                warn(f"{table.where}: {fault}; used '{name}' instead")
+            return offsets
+    try:
+        offsets = _from_event_id(table, ids)
+    except _WrongKeyError as error:
+        found = "; ".join(faults) or "no sequence keys"
+        raise InputError(f"{table.where}: {found}; and it cannot be rebuilt: {error}") from error
+    for fault in faults:
+        warn(f"{table.where}: {fault}; rebuilt from 'event_id'")
+    return offsets
+
+
+def _offsets(counts: Int64s) -> Int64s:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
+
+
+def _from_seq_cnt(table: StoredTable, num_events: int) -> Int64s:
+    dataset = table.keys[SEQ_CNT]
+    if dataset.ndim != 2 or dataset.shape[1] != 2 or dataset.dtype.kind not in "iu":
+        raise _WrongKeyError(f"shape {dataset.shape} of {dataset.dtype}, not (events, 2) of int64")
+    lines = _read_key(table, SEQ_CNT, 0, len(dataset)).astype(np.int64)
+    events, counts = lines[:, 0], lines[:, 1]
+    not_rising = np.flatnonzero(np.diff(events) <= 0)
+    if not_rising.size:
+        line = int(not_rising[0]) + 1
+        hint = " (one line a row?)" if len(lines) == table.num_rows else ""
+        raise _WrongKeyError(
+            f"event indices do not increase: {not_rising.size} times, "
+            f"first in line {line} ({events[line - 1]} then {events[line]}){hint}"
+        )
+    outside = np.flatnonzero((events < 0) | (events >= num_events))
+    if outside.size:
+        raise _WrongKeyError(
+            f"{outside.size} event indices out of range, first {events[outside[0]]} of {num_events} events"
+        )
+    negative = np.flatnonzero(counts < 0)
+    if negative.size:
+        raise _WrongKeyError(f"{negative.size} negative counts, first {counts[negative[0]]}")
+    # a count beyond the table would overflow the sum
+    if (counts > table.num_rows).any() or counts.sum() != table.num_rows:
+        raise _WrongKeyError(f"counts add up to {counts.sum()}, the table has {table.num_rows} rows")
+    full = np.zeros(num_events, np.int64)
+    full[events] = counts
+    return _offsets(full)
+
+
+def _from_seq(table: StoredTable, num_events: int) -> Int64s:
+    dataset = table.keys[SEQ]
+    if len(dataset) != table.num_rows or dataset.dtype.kind not in "iu":
+        raise _WrongKeyError(f"{len(dataset)} lines of {dataset.dtype}, the table has {table.num_rows} rows")
+    counts = np.zeros(num_events, np.int64)
+    last = 0
+    for start in range(0, table.num_rows, _BLOCK_ROWS):
+        events = _read_key(table, SEQ, start, min(start + _BLOCK_ROWS, table.num_rows))[:, 0].astype(np.int64)
+        falling = np.flatnonzero(np.diff(events, prepend=last) < 0)
+        if falling.size:
+            row = start + int(falling[0])
+            raise _WrongKeyError(f"event indices fall, first in row {row} (to {events[falling[0]]})")
+        if events[-1] >= num_events:
+            raise _WrongKeyError(f"event index {events[-1]} out of range of {num_events} events")
+        counts += np.bincount(events, minlength=num_events)
+        last = events[-1]
+    return _offsets(counts)
+
+
+def _read_key(table: StoredTable, name: str, start: int, stop: int) -> np.ndarray:
+    try:
+        return read_rows(table.keys[name], start, stop)
+    except (OSError, RuntimeError) as error:
+        raise _WrongKeyError(f"it cannot be read: {error}") from error
+
+
+def _check_sample(table: StoredTable, offsets: Int64s, ids: Ids) -> None:
+    """Compare `event_id` at the first and last row of some events: finds keys left over from before a merge."""
+    if table.event_id is None:
+        return
+    filled = np.flatnonzero(np.diff(offsets))
+    if table.num_rows > _SMALL_TABLE:
+        filled = filled[np.linspace(0, len(filled) - 1, min(_SAMPLED_EVENTS, len(filled)), dtype=np.int64)]
+    rows = np.concatenate([offsets[filled], offsets[filled + 1] - 1])
+    events = np.concatenate([filled, filled])
+    order = np.argsort(rows, kind="stable")
+    rows, events = rows[order], events[order]
+    if table.num_rows > _SMALL_TABLE:
+        found = np.concatenate([_ids(table, row, row + 1) for row in rows.tolist()])
+    else:
+        found = _ids(table, 0, table.num_rows)[rows]
+    wrong = np.flatnonzero((found != ids[events]).any(axis=1))
+    if wrong.size:
+        row, event = rows[wrong[0]], events[wrong[0]]
+        raise _WrongKeyError(
+            f"it gives row {row} to event {event}, {tuple(ids[event].tolist())}, "
+            f"but the row's event_id is {tuple(found[wrong[0]].tolist())}"
+        )
+
+
+def _ids(table: StoredTable, start: int, stop: int) -> np.ndarray:
+    return read_rows(table.event_id, start, stop)
+
+
+def _from_event_id(table: StoredTable, ids: Ids) -> Int64s:
+    """Runs of equal triples in the table, met one after the other in the event table."""
+    if table.event_id is None:
+        raise _WrongKeyError("there is no column 'event_id'")
+    triples, starts = _runs(table)
+    events = _find_in_order(triples, ids)
+    counts = np.zeros(len(ids), np.int64)
+    counts[events] = np.diff(np.append(starts, table.num_rows))
+    return _offsets(counts)
+
+
+def _runs(table: StoredTable) -> tuple[np.ndarray, Int64s]:
+    """Triples of the runs of equal `event_id`, (runs, 3), and the row where each starts."""
+    triples, starts = [np.empty((0, 3), np.int32)], [np.empty(0, np.int64)]
+    last = None
+    for start in range(0, table.num_rows, _BLOCK_ROWS):
+        block = _ids(table, start, min(start + _BLOCK_ROWS, table.num_rows))
+        new = np.concatenate([[last is None or bool((block[0] != last).any())], (np.diff(block, axis=0) != 0).any(1)])
+        triples.append(block[new])
+        starts.append(np.flatnonzero(new) + start)
+        last = block[-1]
+    return np.concatenate(triples), np.concatenate(starts)
+
+
+def _find_in_order(triples: np.ndarray, ids: Ids) -> Int64s:
+    """Position in `ids` of each triple, increasing; a repeated triple is the next one of its kind."""
+    both = np.concatenate([ids, triples])
+    _, code = np.unique(both, axis=0, return_inverse=True)
+    code = code.reshape(-1)
+    in_ids, wanted = code[: len(ids)], code[len(ids) :]
+    place = np.full(code.max(initial=-1) + 1, -1, np.int64)
+    place[in_ids[::-1]] = np.arange(len(ids) - 1, -1, -1)
+    events = place[wanted]
+    missing = np.flatnonzero(events < 0)
+    if missing.size:
+        raise _WrongKeyError(
+            f"{missing.size} events of its rows are not in the event table, "
+            f"first {tuple(triples[missing[0]].tolist())}"
+        )
+    if len(np.unique(in_ids)) < len(ids):
+        events = _next_of_kind(in_ids, wanted)
+    falling = np.flatnonzero(np.diff(events) <= 0)
+    if falling.size:
+        run = falling[0] + 1
+        raise _WrongKeyError(
+            f"events are split or not in the order of the event table, {falling.size} times, "
+            f"first {tuple(triples[run].tolist())}"
+        )
+    return events
+
+
+def _next_of_kind(in_ids: Int64s, wanted: Int64s) -> Int64s:
+    """For each wanted code the first position of that code behind the one before; -1 where there is none."""
+    events = np.full(len(wanted), -1, np.int64)
+    position = 0
+    for run, code in enumerate(wanted.tolist()):
+        ahead = np.flatnonzero(in_ids[position : position + 64] == code)
+        if not ahead.size:
+            ahead = np.flatnonzero(in_ids[position:] == code)
+        if not ahead.size:
+            break
+        position += int(ahead[0]) + 1
+        events[run] = position - 1
+    return events

@@ -1,0 +1,118 @@
+"""A table as a Polars LazyFrame whose projection, row limit and event range reach HDF5."""
+
+import io
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from polars.io.plugins import register_io_source
+
+from numl_polars.schema import EVENT_INDEX
+
+if TYPE_CHECKING:
+    from numl_polars.tables.store import StoredTable
+
+Int64s = NDArray[np.int64]
+
+_CHUNK_ROWS = 1 << 20
+
+
+def scan_table(
+    table: "StoredTable", offsets: Int64s, start: int, stop: int, rows: tuple[int, int] | None = None
+) -> pl.LazyFrame:
+    """LazyFrame of the rows of events ``[start, stop)``, `event_index` first.
+
+    Parameters
+    ----------
+    table
+        Where the columns are read.
+    offsets
+        int64 (events + 1,), rows of every event of the file.
+    start, stop
+        Range of events.
+    rows
+        Keep only this range ``[start, stop)`` of the table's rows.
+
+    Notes
+    -----
+    Conditions on `event_index` alone, joined by ``&``, are evaluated once per event, and only the rows of
+    events that pass are read. `head` and `limit` read no more rows than they keep.
+    """
+    schema: dict[str, pl.DataType] = {EVENT_INDEX: pl.Int64()}
+    schema.update((name, column.dtype) for name, column in table.columns.items())
+    first, last = int(offsets[start]), int(offsets[stop])
+    if rows is not None:
+        first, last = max(first, rows[0]), min(last, rows[1])
+
+    def source(
+        with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        names = list(schema) if with_columns is None else with_columns
+        left = n_rows
+        for low, high in _row_ranges(offsets, start, stop, predicate):
+            for begin in range(max(low, first), min(high, last), _CHUNK_ROWS):
+                end = min(begin + _CHUNK_ROWS, high, last)
+                if left is not None:
+                    end = min(end, begin + left)
+                    left -= end - begin
+                frame = read_frame(table, offsets, names, begin, end)
+                yield frame if predicate is None else frame.filter(predicate)
+                if left == 0:
+                    return
+
+    return register_io_source(
+        source, schema=schema, is_pure=True, explain_name="NuML", explain_detail=table.where
+    )
+
+
+def read_frame(table: "StoredTable", offsets: Int64s, names: list[str], begin: int, end: int) -> pl.DataFrame:
+    """Rows ``[begin, end)`` with the columns `names`, of which `event_index` may be one; buffers are shared."""
+    stored = table.read([name for name in names if name != EVENT_INDEX], begin, end)
+    columns: dict[str, pl.Series] = {}
+    for name in names:
+        if name == EVENT_INDEX:
+            columns[name] = pl.Series(name, _event_index(offsets, begin, end))
+        else:
+            columns[name] = pl.Series(name, pl.from_arrow(stored[name]))
+    return pl.DataFrame(columns)
+
+
+def _event_index(offsets: Int64s, begin: int, end: int) -> Int64s:
+    """Event of each row in ``[begin, end)``."""
+    first = int(np.searchsorted(offsets, begin, side="right")) - 1
+    last = int(np.searchsorted(offsets, end, side="left"))
+    bounds = np.clip(offsets[first : last + 1], begin, end)
+    return np.repeat(np.arange(first, max(last, first)), np.diff(bounds))
+
+
+def _row_ranges(offsets: Int64s, start: int, stop: int, predicate: pl.Expr | None) -> list[tuple[int, int]]:
+    """Ranges of rows of the events that can pass the predicate, adjoining ones joined."""
+    events = pl.DataFrame({EVENT_INDEX: np.arange(start, stop, dtype=np.int64)})
+    for condition in _conjuncts(predicate):
+        if condition.meta.root_names() == [EVENT_INDEX] and condition.meta.is_row_separable():
+            events = events.filter(condition)
+    passing = events[EVENT_INDEX].to_numpy()
+    if not passing.size:
+        return []
+    breaks = np.flatnonzero(np.diff(passing) != 1)
+    firsts = passing[np.append(0, breaks + 1)]
+    lasts = passing[np.append(breaks, len(passing) - 1)]
+    return list(zip(offsets[firsts].tolist(), offsets[lasts + 1].tolist(), strict=True))
+
+
+def _conjuncts(predicate: pl.Expr | None) -> list[pl.Expr]:
+    """The conditions that `predicate` joins by ``&``; the predicate itself where its form is not known."""
+    if predicate is None:
+        return []
+    conditions, pending = [], [json.loads(predicate.meta.serialize(format="json"))]
+    while pending:
+        node = pending.pop()
+        match node:
+            case {"BinaryExpr": {"op": "And", "left": left, "right": right}}:
+                pending += [right, left]
+            case _:
+                conditions.append(pl.Expr.deserialize(io.StringIO(json.dumps(node)), format="json"))
+    return conditions

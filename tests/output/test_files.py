@@ -1,0 +1,101 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from numl_polars.errors import OutputError
+from numl_polars.output.files import check_target, pending, reason, writing
+from tests.output.builder import hidden, visible
+
+
+def test_pending__file_appears_at_the_end(tmp_path: Path) -> None:
+    target = tmp_path / "out.json"
+    with pending(target) as part:
+        part.write_text("whole")
+        assert part.parent == tmp_path
+        assert visible(tmp_path) == []
+    assert target.read_text() == "whole"
+    assert hidden(tmp_path) == []
+
+
+def test_pending__names_differ(tmp_path: Path) -> None:
+    with pending(tmp_path / "out") as one, pending(tmp_path / "out", overwrite=True) as other:
+        assert one != other
+        one.touch()
+        other.touch()
+
+
+@pytest.mark.parametrize("fault", [ValueError("half"), OSError("half"), KeyboardInterrupt("half")])
+def test_pending__fault_leaves_earlier_file(tmp_path: Path, fault: BaseException) -> None:
+    target = tmp_path / "out.json"
+    target.write_text("earlier")
+    with pytest.raises(type(fault), match="half"), pending(target, overwrite=True) as part:
+        part.write_text("hal")
+        raise fault
+    assert target.read_text() == "earlier"
+    assert hidden(tmp_path) == []
+
+
+def test_pending__existing_file_is_kept(tmp_path: Path) -> None:
+    target = tmp_path / "out.json"
+    target.write_text("earlier")
+    with (
+        pytest.raises(OutputError, match=r"out\.json exists already; --overwrite replaces it"),
+        pending(target),
+    ):
+        pytest.fail("the block must not run")
+    assert target.read_text() == "earlier"
+    with pending(target, overwrite=True) as part:
+        part.write_text("later")
+    assert target.read_text() == "later"
+
+
+def test_pending__file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
+    target = tmp_path / "out.json"
+    with pytest.raises(OutputError, match="exists already"), pending(target) as part:
+        part.write_text("mine")
+        target.write_text("theirs")
+    assert target.read_text() == "theirs"
+    assert hidden(tmp_path) == []
+
+
+def test_pending__nothing_written(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutputError, match=r"cannot write .*out\.json: No such file"),
+        pending(tmp_path / "out.json"),
+    ):
+        pass
+
+
+def test_check_target__missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"cannot write .*out\.h5: folder .*absent does not exist"):
+        check_target(tmp_path / "absent" / "out.h5")
+
+
+def test_check_target__folder_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"file is not a folder"):
+        check_target(tmp_path / "file" / "out.h5")
+
+
+def test_check_target__target_is_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"it is a folder"):
+        check_target(tmp_path, overwrite=True)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_check_target__unwritable_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o500)
+    with pytest.raises(OutputError, match=r"no permission to write in folder .*closed"):
+        check_target(folder / "out.h5")
+
+
+def test_writing__system_error_is_one_line() -> None:
+    with (
+        pytest.raises(OutputError, match=r"^cannot write out\.h5: No space left on device$"),
+        writing(Path("out.h5")),
+    ):
+        raise OSError(28, "Can't write data (file write failed: time = now\n, errno = 28")
+    assert reason(RuntimeError("first\nsecond")) == "first"
+    assert reason(RuntimeError()) == "RuntimeError"
