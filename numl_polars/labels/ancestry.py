@@ -8,6 +8,7 @@ are linear in the particles, of any depth, and end on circles.
 import numpy as np
 from numpy.typing import NDArray
 
+from numl_polars import kernels
 from numl_polars.kernels import kernel
 
 Int64s = NDArray[np.int64]
@@ -20,7 +21,7 @@ UNKNOWN = -2
 PENDING = -3
 
 
-@kernel
+@kernel(kernels.Int64s, kernels.Bools)
 def walk_order(parent_rows: Int64s, is_primary: Bools) -> Int64s:
     """Rows that a primary reaches, depth first: primaries in table order, children in table order.
 
@@ -50,7 +51,7 @@ def walk_order(parent_rows: Int64s, is_primary: Bools) -> Int64s:
     return order[:num_reached]
 
 
-@kernel
+@kernel(kernels.Int64s, kernels.Int64s)
 def unreached_faults(parent_rows: Int64s, order: Int64s) -> Int8s:
     """Why no primary reaches a particle: ORPHAN or CIRCLE, -1 where one does.
 
@@ -77,7 +78,7 @@ def unreached_faults(parent_rows: Int64s, order: Int64s) -> Int8s:
     return faults
 
 
-@kernel
+@kernel(kernels.Int64s, kernels.Int64s, kernels.Bools)
 def spread_down(parent_rows: Int64s, order: Int64s, spreads: Bools) -> Int64s:
     """Row whose own value each particle has: itself, or the ancestor it came down from.
 
@@ -100,7 +101,7 @@ def spread_down(parent_rows: Int64s, order: Int64s, spreads: Bools) -> Int64s:
     return sources
 
 
-@kernel
+@kernel(kernels.Int64s, kernels.Int64s, kernels.Int64s)
 def number_objects(offsets: Int64s, order: Int64s, objects: Int64s) -> Int64s:
     """Numbers 0, 1, 2, … of objects within their event, in the order in which a walk first meets them.
 
@@ -135,7 +136,7 @@ def number_objects(offsets: Int64s, order: Int64s, objects: Int64s) -> Int64s:
     return numbers
 
 
-@kernel
+@kernel(kernels.Int64s, kernels.Int64s)
 def has_repeats(offsets: Int64s, ids: Int64s) -> Bools:
     """Whether an event has an identifier twice, bool (events,); n log n where identifiers do not ascend."""
     repeats = np.zeros(offsets.size - 1, np.bool_)

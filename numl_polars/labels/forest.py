@@ -96,5 +96,4 @@ class Forest:
 
 
 def _int64s(ids: pl.Series) -> Int64s:
-    # Writable, so that kernels are compiled for one kind of array only.
-    return ids.cast(pl.Int64).to_numpy(writable=True)
+    return ids.cast(pl.Int64).to_numpy()

@@ -211,7 +211,7 @@ class ParticleLabels(Scheme):
 
         Notes
         -----
-        Linear in the particles; the 22 rules of the standard scheme take 0.3 to 0.5 µs a particle on two cores.
+        Linear in the particles; 22 rules of the standard scheme take 0.3 to 0.5 µs a particle on two cores.
         """
         self.check_columns(particles.columns)
         forest = Forest.of(particles.select(self.columns))

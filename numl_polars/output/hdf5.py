@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import h5py
 import numpy as np
-from h5py import h5d, h5f, h5o, h5p, h5s, h5t
+from h5py import h5d, h5f, h5g, h5o, h5p, h5s, h5t
 
 from numl_polars.errors import InputError, OutputError
 from numl_polars.objects.batch import Array, ObjectBatch
@@ -43,6 +43,7 @@ __all__ = [
     "read_record",
     "reading",
     "write_metadata",
+    "write_record",
     "write_strings",
 ]
 
@@ -128,10 +129,7 @@ class Hdf5Writer:
             compound.insert(field_name, start, _field_type(array.dtype, array.shape))
             np.ndarray(array.shape, array.dtype, self._record.data, start)[...] = array
             start += array.nbytes
-        creation = h5p.create(h5p.DATASET_CREATE)
-        creation.set_obj_track_times(False)  # equal input gives equal files
-        dataset = h5d.create(self._group, name.encode(), compound, _SCALAR, creation)
-        dataset.write(_SCALAR, _SCALAR, self._record[:size], compound)
+        write_record(self._group, name, compound, self._record[:size])
 
 
 @contextmanager
@@ -139,7 +137,8 @@ def create_file(part: Path, target: Path) -> Iterator[h5py.File]:
     """New HDF5 file at `part`, closed at the end; faults of opening and closing name `target`."""
     access = h5p.create(h5p.FILE_ACCESS)
     access.set_fclose_degree(h5f.CLOSE_STRONG)
-    # With its sieve buffer HDF5 writes small objects as they are closed, and h5py drops the errors of closing.
+    access.set_libver_bounds(h5f.LIBVER_EARLIEST, h5f.LIBVER_LATEST)  # as h5py.File
+    # With a sieve buffer HDF5 writes small objects when they are closed, and h5py drops errors of closing.
     access.set_sieve_buf_size(0)
     with writing(target):
         file = h5py.File(h5f.create(os.fsencode(part), h5f.ACC_TRUNC, fapl=access))
@@ -183,12 +182,23 @@ def reading(path: Path) -> Iterator[None]:
         raise InputError(f"cannot read {path}: {reason(error)}") from error
 
 
-def create_object_group(file: h5py.File) -> h5py.h5g.GroupID:
+def create_object_group(file: h5py.File) -> h5g.GroupID:
     """Group ``dataset`` of a new file, which remembers the order in which objects are written."""
-    return file.create_group("dataset", track_order=True).id
+    creation = h5p.create(h5p.GROUP_CREATE)
+    creation.set_link_creation_order(h5p.CRT_ORDER_TRACKED | h5p.CRT_ORDER_INDEXED)
+    creation.set_obj_track_times(False)  # equal input gives equal files
+    return h5g.create(file.id, b"dataset", gcpl=creation)
 
 
-def read_record(group: h5py.h5g.GroupID, name: str) -> tuple[h5t.TypeID, Array]:
+def write_record(group: h5g.GroupID, name: str, compound: h5t.TypeID, record: Array) -> None:
+    """Write one object: `record` (uint8, as many as the compound's size) under `name`, without conversion."""
+    creation = h5p.create(h5p.DATASET_CREATE)
+    creation.set_obj_track_times(False)
+    dataset = h5d.create(group, name.encode(), compound, _SCALAR, creation)
+    dataset.write(_SCALAR, _SCALAR, record, compound)
+
+
+def read_record(group: h5g.GroupID, name: str) -> tuple[h5t.TypeID, Array]:
     """Compound type and raw record (uint8) of one object, as they stand in the file.
 
     Raises
@@ -220,7 +230,7 @@ def write_metadata(file: h5py.File, metadata: GraphMetadata) -> None:
         if names is not None:
             write_strings(file, key, names)
     file.create_dataset("gen", data=np.array([metadata.gen], np.int64))
-    file.attrs.update(metadata.provenance)
+    file.attrs.update(sorted(metadata.provenance.items()))
 
 
 def write_strings(group: h5py.Group, name: str, strings: Sequence[str]) -> None:
@@ -323,7 +333,7 @@ def _read_strings(file: h5py.File, key: str) -> tuple[str, ...] | None:
         raise InputError(f"'{key}' is not a list of strings in {file.filename}") from error
 
 
-def _not_an_object(group: h5py.h5g.GroupID, name: str) -> InputError:
+def _not_an_object(group: h5g.GroupID, name: str) -> InputError:
     path = h5f.get_name(group).decode(errors="replace")
     return InputError(
         f"'dataset/{name}' is not a graph object, a scalar compound of numbers and arrays, in {path}"

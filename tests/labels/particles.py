@@ -54,9 +54,4 @@ def read_particles(path: Path) -> pl.DataFrame:
 
 def chain(length: int) -> pl.DataFrame:
     """One event of protons, in which every particle is the parent of the next."""
-    return particles((0, 1, 0)).select(
-        "event_index",
-        pl.int_range(1, length + 1).cast(pl.Int32).alias("g4_id"),
-        pl.int_range(length).cast(pl.Int32).alias("parent_id"),
-        pl.exclude("event_index", "g4_id", "parent_id"),
-    )
+    return particles(*((0, row + 1, row) for row in range(length)))

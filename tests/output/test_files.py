@@ -19,7 +19,8 @@ def test_pending__file_appears_at_the_end(tmp_path: Path) -> None:
 
 
 def test_pending__names_differ(tmp_path: Path) -> None:
-    with pending(tmp_path / "out") as one, pending(tmp_path / "out", overwrite=True) as other:
+    target = tmp_path / "out"
+    with pending(target, overwrite=True) as one, pending(target, overwrite=True) as other:
         assert one != other
         one.touch()
         other.touch()
@@ -29,9 +30,14 @@ def test_pending__names_differ(tmp_path: Path) -> None:
 def test_pending__fault_leaves_earlier_file(tmp_path: Path, fault: BaseException) -> None:
     target = tmp_path / "out.json"
     target.write_text("earlier")
-    with pytest.raises(type(fault), match="half"), pending(target, overwrite=True) as part:
-        part.write_text("hal")
-        raise fault
+
+    def write() -> None:
+        with pending(target, overwrite=True) as part:
+            part.write_text("hal")
+            raise fault
+
+    with pytest.raises(type(fault), match="half"):
+        write()
     assert target.read_text() == "earlier"
     assert hidden(tmp_path) == []
 
@@ -52,9 +58,14 @@ def test_pending__existing_file_is_kept(tmp_path: Path) -> None:
 
 def test_pending__file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
     target = tmp_path / "out.json"
-    with pytest.raises(OutputError, match="exists already"), pending(target) as part:
-        part.write_text("mine")
-        target.write_text("theirs")
+
+    def write() -> None:
+        with pending(target) as part:
+            part.write_text("mine")
+            target.write_text("theirs")
+
+    with pytest.raises(OutputError, match="exists already"):
+        write()
     assert target.read_text() == "theirs"
     assert hidden(tmp_path) == []
 

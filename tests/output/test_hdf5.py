@@ -35,7 +35,9 @@ from tests.output.builder import (
 )
 
 PROJECT = Path(__file__).resolve().parents[2]
-DTYPES = st.sampled_from([np.dtype(np.int64), np.dtype(np.int32), np.dtype(np.float32)])
+DTYPES: st.SearchStrategy[np.dtype[Any]] = st.sampled_from(
+    [np.dtype(np.int64), np.dtype(np.int32), np.dtype(np.float32)]
+)
 
 
 def read_objects(path: Path) -> dict[str, dict[str, Array]]:
@@ -69,20 +71,12 @@ def object_sets(draw: st.DrawFn) -> dict[str, dict[str, Array]]:
     chosen = draw(st.lists(st.sampled_from(sorted(fields)), unique=True, min_size=1))
     dtypes = {field: draw(DTYPES) for field in chosen}
     names = draw(st.lists(st.integers(0, 99), max_size=5, unique=True))
-    return {
-        f"r1_sr0_evt{name}": {
-            field: np.asarray(
-                draw(
-                    npst.arrays(
-                        dtypes[field],
-                        tuple(draw(st.integers(0, 4)) if size is None else size for size in fields[field]),
-                    )
-                )
-            )
-            for field in chosen
-        }
-        for name in names
-    }
+
+    def drawn(field: str) -> Array:
+        shape = tuple(draw(st.integers(0, 4)) if size is None else size for size in fields[field])
+        return np.asarray(draw(npst.arrays(dtypes[field], shape)))
+
+    return {f"r1_sr0_evt{name}": {field: drawn(field) for field in chosen} for name in names}
 
 
 @settings(deadline=None)
@@ -210,19 +204,24 @@ def test_writer__existing_file_is_kept(tmp_path: Path) -> None:
 
 
 def test_writer__fault_of_the_caller_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="elsewhere"), Hdf5Writer(tmp_path / "a.h5", METADATA) as writer:
-        writer.write(batch_of(graphs(1)))
-        raise RuntimeError("elsewhere")
+    def write() -> None:
+        with Hdf5Writer(tmp_path / "a.h5", METADATA) as writer:
+            writer.write(batch_of(graphs(1)))
+            raise RuntimeError("elsewhere")
+
+    with pytest.raises(RuntimeError, match="elsewhere"):
+        write()
     assert visible(tmp_path) == hidden(tmp_path) == []
 
 
 def test_writer__object_twice(tmp_path: Path) -> None:
-    with (
-        pytest.raises(OutputError, match=r"object 'r1_sr0_evt1' is written to .*a\.h5 a second time"),
-        Hdf5Writer(tmp_path / "a.h5", METADATA) as writer,
-    ):
-        writer.write(batch_of(graphs(1, 2)))
-        writer.write(batch_of(graphs(1)))
+    def write() -> None:
+        with Hdf5Writer(tmp_path / "a.h5", METADATA) as writer:
+            writer.write(batch_of(graphs(1, 2)))
+            writer.write(batch_of(graphs(1)))
+
+    with pytest.raises(OutputError, match=r"object 'r1_sr0_evt1' is written to .*a\.h5 a second time"):
+        write()
     assert visible(tmp_path) == []
 
 

@@ -1,4 +1,6 @@
+import itertools
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -49,7 +51,7 @@ def test_merge__same_for_any_number_of_inputs(tmp_path: Path) -> None:
         folder.mkdir()
         inputs = [
             write_graphs(folder / f"{start}-{stop}-{rank}.h5", *EVENTS[start:stop])
-            for rank, (start, stop) in enumerate(zip(bounds, bounds[1:], strict=False))
+            for rank, (start, stop) in enumerate(itertools.pairwise(bounds))
         ]
         merge(inputs, folder / "out.h5", splits=HALVES)
         merged.append(folder / "out.h5")
@@ -177,7 +179,7 @@ def test_merge__damage_is_found_before_the_rename(
     tmp_path: Path,
     rank_files: list[Path],
     monkeypatch: pytest.MonkeyPatch,
-    damage: "merge_module.Callable[[Path, str], None]",
+    damage: Callable[[Path, str], None],
     message: str | None,
 ) -> None:
     verify = merge_module._verify
@@ -334,7 +336,7 @@ def test_merge__faulty_inputs(tmp_path: Path) -> None:
         "short.h5": r"short\.h5 is truncated: it was not written or copied to its end",
         "text.h5": r"text\.h5 is not an HDF5 file",
         "events.h5": r"events\.h5 is not a graph file: it has no 'dataset' \(has 'hit_table'\)",
-        "array.h5": r"'dataset/a' is not a graph object, a scalar compound of numbers and arrays, in .*array\.h5",
+        "array.h5": r"'dataset/a' is not a graph object, a scalar compound of .*, in .*array\.h5",
         "strings.h5": r"'dataset/a' is not a graph object.* in .*strings\.h5",
     }.items():
         with pytest.raises(InputError, match=message):

@@ -1,6 +1,6 @@
 """Whole particle trees: from the primaries, generation by generation, until nothing new is made."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from numl_polars.tools.simulate.daughters import daughters
 from numl_polars.tools.simulate.detector import Detector
 from numl_polars.tools.simulate.generation import Generation, concatenate
 from numl_polars.tools.simulate.species import Floats, Ints
-from numl_polars.tools.simulate.transport import Paths, follow
+from numl_polars.tools.simulate.transport import Flights, follow
 
 MAX_GENERATIONS = 60
 """Cascades end far earlier; a bound all the same."""
@@ -44,42 +44,39 @@ class Forest:
 
 def grow(primaries: Generation, detector: Detector, rng: np.random.Generator) -> Forest:
     """Trees of all particles that descend from the primaries."""
-    generations, all_paths, first_rows = [primaries], [follow(primaries, detector, rng)], [0]
+    flights = [follow(primaries, 0, detector, rng)]
+    first_rows = [0]
     for _ in range(MAX_GENERATIONS):
-        born = daughters(generations[-1], all_paths[-1], first_rows[-1], detector, rng)
+        born = daughters(flights[-1], detector, rng)
         if not born.size:
             break
-        first_rows.append(first_rows[-1] + generations[-1].size)
-        generations.append(born)
-        all_paths.append(follow(born, detector, rng))
-    return _in_event_order(concatenate(generations), all_paths, first_rows, rng)
+        first_rows.append(first_rows[-1] + flights[-1].birth.size)
+        flights.append(follow(born, first_rows[-1], detector, rng))
+    step_particle = np.concatenate(
+        [first + flight.particle for first, flight in zip(first_rows, flights, strict=True)]
+    )
+    return _in_event_order(flights, step_particle, rng)
 
 
-def _in_event_order(
-    particles: Generation, all_paths: list[Paths], first_rows: list[int], rng: np.random.Generator
-) -> Forest:
-    """The forest of the particles, which are given a generation after the other."""
+def _in_event_order(flights: list[Flights], step_particle: Ints, rng: np.random.Generator) -> Forest:
+    """The forest of flights that are given a generation after the other; `step_particle` in that order."""
+    particles = concatenate([flight.birth for flight in flights])
+    ends = concatenate([flight.end for flight in flights])
     order = np.argsort(particles.event, kind="stable")
     row_of = np.empty_like(order)
     row_of[order] = np.arange(order.size)
     ordered = particles.take(order)
     mother = np.where(ordered.mother >= 0, row_of[ordered.mother], -1)
-    ordered = Generation(
-        ordered.event, mother, ordered.pdg, ordered.start, ordered.momentum, ordered.position
-    )
     g4_id = _identifiers(ordered.event, rng)
-    step_particle = np.concatenate(
-        [first + paths.particle for first, paths in zip(first_rows, all_paths, strict=True)]
-    )
     return Forest(
-        particles=ordered,
+        particles=replace(ordered, mother=mother),
         g4_id=g4_id,
         parent_id=np.where(mother >= 0, g4_id[mother], 0),
-        end=np.concatenate([paths.end for paths in all_paths])[order],
-        end_position=np.concatenate([paths.end_position for paths in all_paths])[order],
+        end=ends.start[order],
+        end_position=ends.position[order],
         step_particle=row_of[step_particle],
-        step_position=np.concatenate([paths.position for paths in all_paths]),
-        step_energy=np.concatenate([paths.energy for paths in all_paths]),
+        step_position=np.concatenate([flight.position for flight in flights]),
+        step_energy=np.concatenate([flight.energy for flight in flights]),
     )
 
 

@@ -58,7 +58,8 @@ class Detector:
 
     def contains(self, position: Floats) -> Bools:
         """Whether each point, float64 (n, 3), cm, is in the liquid argon that is read out."""
-        result: Bools = np.logical_and(position > self.lower, position < self.upper).all(axis=1)
+        within = np.logical_and(position > self.lower, position < self.upper)
+        result: Bools = np.logical_and.reduce(within, axis=1)
         return result
 
     def way_out(self, position: Floats, direction: Floats) -> Floats:
@@ -87,6 +88,15 @@ class Detector:
         gap = self.across(view, position) - self.first_wire(view)[tpc]
         result: Ints = np.floor(gap / self.pitches[view]).astype(np.int64)
         return np.maximum(result, 0)
+
+    @property
+    def num_wires(self) -> Ints:
+        """Number of wires of a TPC in each view, int64 (views,)."""
+        size = np.subtract(self.upper, self.lower) / self.tpcs
+        angle = np.deg2rad(self.angles)
+        span = np.cos(angle) * size[2] + np.abs(np.sin(angle)) * size[1]
+        result: Ints = np.ceil(span / self.pitches).astype(np.int64)
+        return result
 
     def first_wire(self, view: int) -> Floats:
         """Coordinate across the wires at which those of each TPC begin, cm, float64 (TPCs,)."""
@@ -131,7 +141,7 @@ UBOONE = Detector(
     delta_gev=7e-4,
     sums_deposits=True,
     swaps_views=False,
-    energy_scale=0.7,
+    energy_scale=0.79,
 )
 DUNE = Detector(
     name="dune",
@@ -146,6 +156,6 @@ DUNE = Detector(
     delta_gev=9.5e-5,
     sums_deposits=False,
     swaps_views=True,
-    energy_scale=0.78,
+    energy_scale=0.86,
 )
 DETECTORS = {detector.name: detector for detector in (UBOONE, DUNE)}

@@ -121,7 +121,7 @@ def cone(axis: Floats, spread: float, rng: np.random.Generator) -> Floats:
 
 
 def split(total: Floats, owner: Ints, rng: np.random.Generator) -> Floats:
-    """Random shares, float64 (n,), of the amounts ``total[owner]``; those of one owner add up to its total."""
+    """Random shares of the amounts ``total[owner]``, float64 (n,); those of one owner add up to its own."""
     weight = rng.standard_exponential(owner.size) + 1e-9
     result: Floats = total[owner] * weight / np.bincount(owner, weight, total.size)[owner]
     return result

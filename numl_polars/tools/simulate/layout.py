@@ -131,8 +131,9 @@ def spelled(rows: AnyArray, dtype: DTypeLike) -> AnyArray:
     """The rows as they are stored: process codes, uint8, become their names."""
     if rows.dtype != np.uint8:
         return rows
-    names = NAMES[rows]
-    return names.astype(object) if h5py.check_string_dtype(np.dtype(dtype)).length is None else names
+    is_variable = h5py.check_string_dtype(np.dtype(dtype)).length is None
+    names: AnyArray = NAMES[rows]
+    return names.astype(object) if is_variable else names
 
 
 class EventFileWriter:

@@ -73,7 +73,7 @@ DECAYS: dict[int, tuple[tuple[float, tuple[int, ...]], ...]] = {
     LAMBDA: ((0.64, (PROTON, -PI_PLUS)), (0.36, (NEUTRON, PI_ZERO))),
     SIGMA_PLUS: ((0.52, (PROTON, PI_ZERO)), (0.48, (NEUTRON, PI_PLUS))),
 }
-"""Channels of each decay, with probabilities; electron channels are more frequent than in nature, to be seen."""
+"""Channels of each decay, with probabilities; rare ones with electrons are more frequent than in nature."""
 
 _SPALLATION = {NEUTRON: 1.0, PROTON: 0.7, PHOTON: 0.9, DEUTERON: 0.06, ALPHA: 0.06, ELECTRON: 0.02}
 _HARD_SPALLATION = {**_SPALLATION, PI_PLUS: 0.25, -PI_PLUS: 0.25, PI_ZERO: 0.3, CHLORINE_39: 0.5}
@@ -107,7 +107,7 @@ SCATTERED_SHARE = 0.85
 
 
 def decay(births: Births, dying: Generation, rng: np.random.Generator) -> None:
-    """Add the decay products of particles, given as they end (`Paths.ends`).
+    """Add the decay products of particles, given as they end (`Flights.end`).
 
     Two products share the momentum exactly; three or more get energies that add up to the mother's.
     """
@@ -124,7 +124,7 @@ def decay(births: Births, dying: Generation, rng: np.random.Generator) -> None:
 
 
 def react(births: Births, struck: Generation, process: str, rng: np.random.Generator) -> None:
-    """Add what particles, given as they end (`Paths.ends`), knock out of nuclei by `process`.
+    """Add what particles, given as they end (`Flights.end`), knock out of nuclei by `process`.
 
     Nucleons and mesons share what energy there is, photons and recoils have those of nuclear levels.
     """

@@ -67,7 +67,7 @@ class Deposits:
 
 def read_out(forest: Forest, detector: Detector, rng: np.random.Generator) -> tuple[Hits, Deposits]:
     """Hits and deposits of all steps that lie in the detector."""
-    inside = np.flatnonzero(detector.contains(forest.step_position))
+    inside = np.flatnonzero(detector.contains(forest.step_position) & (forest.step_energy > 0))
     position = forest.step_position[inside]
     tpc = detector.tpc_of(position)
     drift = position[:, 0] + DIFFUSION_TICKS * detector.tick_cm * rng.standard_normal(inside.size)
@@ -83,14 +83,10 @@ def read_out(forest: Forest, detector: Detector, rng: np.random.Generator) -> tu
     order = np.argsort(channel << TIME_BITS | (tick * TIME_STEPS).astype(np.int64), kind="stable")
     first = _hit_starts(channel[order], tick[order])
     hit_of = np.cumsum(first) - 1
-    step, energy, drifts, tick = (
-        step[order],
-        MEV * forest.step_energy[step[order]],
-        drifts[order],
-        tick[order],
-    )
+    step, drifts, tick = step[order], drifts[order], tick[order]
+    energy = MEV * forest.step_energy[step]
 
-    total = np.bincount(hit_of, energy)
+    total = np.bincount(hit_of, energy).astype(np.float64, copy=False)
     mean_drift = np.bincount(hit_of, energy * drifts) / total
     mean_tick = detector.tick_of(mean_drift)
     spread = np.sqrt(np.bincount(hit_of, energy * (tick - mean_tick[hit_of]) ** 2) / total)
@@ -116,7 +112,8 @@ def read_out(forest: Forest, detector: Detector, rng: np.random.Generator) -> tu
 
 def _channel(event: Ints, view: Ints, tpc: Ints, wire: Ints) -> Ints:
     """One number for each wire of each event, in the order in which hits are stored."""
-    return ((event * NUM_VIEWS + (NUM_VIEWS - 1 - view) << TPC_BITS | tpc) << WIRE_BITS) | wire
+    plane = event * NUM_VIEWS + (NUM_VIEWS - 1 - view)
+    return (plane << TPC_BITS | tpc) << WIRE_BITS | wire
 
 
 def _hit_starts(channel: Ints, tick: Floats) -> Bools:
@@ -136,7 +133,8 @@ def _with_noise(hits: Hits, detector: Detector, rng: np.random.Generator) -> tup
     event = np.repeat(np.arange(events), noise)
     near = before[event] + (rng.random(event.size) * number[event]).astype(np.int64)
     moved = hits.wire[near] + rng.integers(-NOISE_WIRES, NOISE_WIRES, event.size)
-    wire = np.concatenate((hits.wire, np.maximum(moved, 0)))
+    last = detector.num_wires[hits.view[near]] - 1
+    wire = np.concatenate((hits.wire, np.clip(moved, 0, last)))
     shift = NOISE_TICKS * detector.tick_cm * rng.standard_normal(event.size)
     drift = np.clip(hits.drift[near] + shift, detector.lower[0], detector.upper[0])
     # Noise keeps to the side of the wire planes on which its TPC lies.

@@ -157,7 +157,7 @@ def _summed(hit: Ints, particle: Ints, energy: Floats) -> tuple[Ints, Ints, Floa
     key = hit * (int(particle.max(initial=0)) + 1) + particle
     order = np.argsort(key, kind="stable")
     is_new = np.diff(key[order], prepend=-1) != 0
-    total = np.bincount(np.cumsum(is_new) - 1, energy[order])
+    total = np.bincount(np.cumsum(is_new) - 1, energy[order]).astype(np.float64, copy=False)
     first = order[is_new]
     return hit[first], particle[first], total
 

@@ -1,6 +1,6 @@
 """The path of each particle through the detector, and the steps in which it loses energy on the way."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,15 +37,16 @@ STEPPED = (ELECTRON, MUON, PI_PLUS, KAON_PLUS, PROTON, SIGMA_PLUS)
 
 
 @dataclass(frozen=True)
-class Paths:
+class Flights:
     """Where the n particles of a generation went.
 
     Attributes
     ----------
+    birth
+        The particles as they begin.
     end
-        int64 (n,), code of the end process.
-    end_position, end_momentum
-        float64 (n, 3), cm and GeV/c, just before the end process.
+        The particles as they end: `start` is the end process, and each is its own `mother`, so that what
+        comes of it can be born of it.
     length
         float64 (n,), cm.
     escaped
@@ -56,9 +57,8 @@ class Paths:
         int64 (m,), float64 (m, 3), float64 (m,): row in the generation, cm, GeV of each step.
     """
 
-    end: Ints
-    end_position: Floats
-    end_momentum: Floats
+    birth: Generation
+    end: Generation
     length: Floats
     escaped: Bools
     first: Ints
@@ -67,25 +67,19 @@ class Paths:
     position: Floats
     energy: Floats
 
-    def ends(self, generation: Generation, first_row: int) -> Generation:
-        """The particles as they end, each its own mother, so that products can be born of it.
+    def on_the_way(self, rows: Ints, rng: np.random.Generator) -> Generation:
+        """Particles `rows`, int64 (k,), repeats allowed, each at a random point of its path.
 
-        `first_row` is the row of the first of `generation` among all particles of the block.
+        They are as in `end` but for the place, and so can be given to `Births.add` as origins.
         """
-        rows = first_row + np.arange(generation.size)
-        return Generation(
-            generation.event, rows, generation.pdg, self.end, self.end_momentum, self.end_position
-        )
-
-    def points(self, generation: Generation, rows: Ints, rng: np.random.Generator) -> Floats:
-        """A random point on the path of each of `rows`, int64 (k,), repeats allowed; float64 (k, 3), cm."""
         drawn = rng.random(rows.size)
-        start = generation.position[rows]
-        result = start + (self.end_position[rows] - start) * drawn[:, None]
+        at = self.end.take(rows)
+        start = self.birth.position[rows]
+        position = start + (at.position - start) * drawn[:, None]
         stepped = self.count[rows] > 0
         step = self.first[rows] + (drawn * self.count[rows]).astype(np.int64)
-        result[stepped] = self.position[step[stepped]]
-        return result
+        position[stepped] = self.position[step[stepped]]
+        return replace(at, position=position)
 
 
 def is_stepped(pdg: Ints) -> Bools:
@@ -94,8 +88,8 @@ def is_stepped(pdg: Ints) -> Bools:
     return np.isin(code, STEPPED) | (code >= FIRST_NUCLEUS)
 
 
-def follow(generation: Generation, detector: Detector, rng: np.random.Generator) -> Paths:
-    """Paths of all particles of a generation through the detector."""
+def follow(generation: Generation, first_row: int, detector: Detector, rng: np.random.Generator) -> Flights:
+    """Flights of all particles of a generation, whose first has row `first_row` among all of the block."""
     length, end = choose_fates(generation, rng)
     direction = unit(generation.momentum)
     way_out = detector.way_out(generation.position, direction)
@@ -112,9 +106,15 @@ def follow(generation: Generation, detector: Detector, rng: np.random.Generator)
     position, last = _scatter(generation, direction, length, first, count, particle, rng)
     end_position = generation.position + direction * length[:, None]
     end_position[stepped] = last
+    at_end = replace(
+        generation,
+        mother=first_row + np.arange(generation.size),
+        start=end,
+        momentum=_slowed(generation, direction, length),
+        position=end_position,
+    )
     energy = _losses(generation, length, first, count, particle, rng)
-    end_momentum = _slowed(generation, direction, length)
-    return Paths(end, end_position, end_momentum, length, escaped, first, count, particle, position, energy)
+    return Flights(generation, at_end, length, escaped, first, count, particle, position, energy)
 
 
 def _scatter(
@@ -148,9 +148,8 @@ def _slowed(generation: Generation, direction: Floats, length: Floats) -> Floats
     heavy = np.where(mass > 0, mass, 1.0)
     residual = range_cm(kinetic_of(generation.magnitude, mass), heavy) - length
     momentum = momentum_of(kinetic_left(residual, heavy), mass)
-    result: Floats = np.where(
-        is_stepped(generation.pdg)[:, None], momentum[:, None] * direction, generation.momentum
-    )
+    slowed = is_stepped(generation.pdg)[:, None]
+    result: Floats = np.where(slowed, momentum[:, None] * direction, generation.momentum)
     return result
 
 

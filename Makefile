@@ -1,0 +1,44 @@
+# make demo    set up, simulate a file, process it on two ranks, show what was made
+# make test    set up, run every check
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+SHARED ?= ../shared
+
+.PHONY: demo test lint types tests bench clean
+
+# the demo needs neither torch nor the development tools
+$(VENV)/.demo: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install -c constraints.txt -e '.[mpi]'
+	touch $@
+
+# torch first, by its exact version: left to choose, pip takes the newest build
+$(VENV)/.dev: $(VENV)/.demo
+	$(PIP) install "$$(grep '^torch==' constraints.txt)"
+	$(PIP) install -c constraints.txt -e '.[dev]'
+	touch $@
+
+DEMO := demo
+demo: $(VENV)/.demo
+	@mkdir -p $(DEMO)
+	$(BIN)/numl-polars simulate $(DEMO)/events.evt.h5 --events 200 --detector uboone --seed 1 --overwrite
+	$(BIN)/mpirun -n 2 $(BIN)/python -m numl_polars.process $(DEMO)/events.evt.h5 $(DEMO)/graphs --vertex --overwrite
+	$(BIN)/numl-polars show-graphs $(DEMO)/graphs.h5
+
+test: lint types tests
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+tests: $(VENV)/.dev
+	NUML_POLARS_SHARED=$${NUML_POLARS_SHARED:-$(SHARED)} $(BIN)/python -m pytest
+
+clean:
+	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
