@@ -26,7 +26,7 @@ demo: $(VENV)/.demo
 	@mkdir -p $(DEMO)
 	$(BIN)/numl-polars simulate $(DEMO)/events.evt.h5 --events 200 --detector uboone --seed 1 --overwrite
 	$(BIN)/mpirun -n 2 $(BIN)/python -m numl_polars.process $(DEMO)/events.evt.h5 $(DEMO)/graphs --vertex --overwrite
-	$(BIN)/numl-polars show-graphs $(DEMO)/graphs.h5
+	$(BIN)/numl-polars describe $(DEMO)/graphs.h5
 
 test: lint types tests
 
@@ -39,6 +39,19 @@ types: $(VENV)/.dev
 
 tests: $(VENV)/.dev
 	NUML_POLARS_SHARED=$${NUML_POLARS_SHARED:-$(SHARED)} $(BIN)/python -m pytest
+
+# the peer, pynuml as released, in an environment of its own
+PEER := $(VENV)-peer
+PEER_PIP := $(PEER)/bin/pip --disable-pip-version-check --quiet
+$(PEER)/.done: constraints.txt
+	test -x $(PEER)/bin/python || $(PYTHON) -m venv $(PEER)
+	$(PEER_PIP) install "$$(grep '^torch==' constraints.txt)"
+	$(PEER_PIP) install 'pandas<3' h5py numpy particle torch-geometric mpi4py mpich scipy plotly tqdm psutil scikit-learn
+	$(PEER_PIP) install --no-deps pynuml==25.4.0
+	touch $@
+
+bench: $(VENV)/.demo $(PEER)/.done
+	$(BIN)/python bench/against_pynuml.py --peer-python $(PEER)/bin/python
 
 clean:
 	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -56,7 +56,7 @@ _HOMES = {
 }
 _NAMES = {"open": "open_events"}
 
-__all__ = [  # noqa: RUF022  (sorted as _HOMES is)
+__all__ = [
     "Batch",
     "Built",
     "Event",

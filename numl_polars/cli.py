@@ -18,12 +18,18 @@ def cli() -> None:
 @click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
 @click.option("--events", type=click.IntRange(min=0), required=True, metavar="N", help="Number of events.")
 @click.option(
-    "--detector", type=click.Choice(["uboone", "dune"]), default="uboone", show_default=True,
+    "--detector",
+    type=click.Choice(["uboone", "dune"]),
+    default="uboone",
+    show_default=True,
     help="Geometry, and the columns that its files have.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of everything.")
 @click.option(
-    "--layout", type=click.Choice(["fresh", "merged", "contiguous"]), default="merged", show_default=True,
+    "--layout",
+    type=click.Choice(["fresh", "merged", "contiguous"]),
+    default="merged",
+    show_default=True,
     help="Storage: as from the writer, as after merging, or without chunks.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an earlier file.")
@@ -55,7 +61,9 @@ def simulate(
 @cli.command()
 @click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--splits", default="90/5/5", show_default=True, metavar="TRAIN/VAL/TEST", help="Shares of the samples.")
+@click.option(
+    "--splits", default="90/5/5", show_default=True, metavar="TRAIN/VAL/TEST", help="Shares of the samples."
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the splits.")
 @click.option("--remove-inputs", is_flag=True, help="Remove the inputs once OUT is verified.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier file.")
@@ -74,10 +82,28 @@ def merge(
     from numl_polars.output.splits import Splits
 
     summary = run(
-        list(inputs), output, splits=Splits.parse(splits, seed=seed), overwrite=overwrite, remove_inputs=remove_inputs
+        list(inputs),
+        output,
+        splits=Splits.parse(splits, seed=seed),
+        overwrite=overwrite,
+        remove_inputs=remove_inputs,
     )
     samples = ", ".join(f"{number:,} {name}" for name, number in summary.num_samples.items())
-    click.echo(f"{summary.output}: {summary.num_objects:,} objects ({samples}), {summary.num_bytes / 1e6:,.1f} MB")
+    click.echo(
+        f"{summary.output}: {summary.num_objects:,} objects ({samples}), {summary.num_bytes / 1e6:,.1f} MB"
+    )
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--debug", is_flag=True, help="Show the traceback of a fault.")
+def describe(file: Path, debug: bool) -> None:
+    """Show what a graph FILE holds: classes, objects, samples, attributes."""
+    from rich.console import Console
+
+    from numl_polars.tools.describe import describe as run
+
+    Console().print(run(file))
 
 
 cli.add_command(process_command)

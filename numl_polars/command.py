@@ -15,7 +15,7 @@ DONE, FAULT, USAGE = 0, 1, 2
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
-class Bytes(click.ParamType):
+class Bytes(click.ParamType[int]):
     """A number of bytes with an optional unit: 500000, 32MB, 64MiB."""
 
     name = "bytes"
@@ -31,7 +31,7 @@ class Bytes(click.ParamType):
         return size
 
 
-class EventRange(click.ParamType):
+class EventRange(click.ParamType[slice]):
     """A range of events START:STOP; either may be left out, negative counts from the end."""
 
     name = "range"

@@ -19,6 +19,4 @@ Int64 = types.int64
 
 def kernel(*arguments: types.Type) -> Callable[[Callable[..., Any]], Any]:
     """Decorator that compiles a function for arguments of these types."""
-    if callable(arguments[0]) and not isinstance(arguments[0], types.Type):
-        return njit(cache=True, nogil=True)(arguments[0])  # type: ignore[no-any-return]
-    return njit(arguments, cache=True, nogil=True)  # type: ignore[no-any-return]
+    return njit(arguments, cache=True, nogil=True)

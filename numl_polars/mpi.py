@@ -45,7 +45,7 @@ class World:
         return value
 
     def on_first(self, function: Callable[[], T]) -> T:
-        """What `function` returns on rank 0, on every rank; an error that it raises there is raised on all."""
+        """What `function` returns on rank 0, on every rank; an error there is raised on all."""
         return function()
 
     def send_progress(self, done: int) -> None:
@@ -71,20 +71,20 @@ class MpiWorld(World):
         self._sent: list[Any] = []
 
     def barrier(self) -> None:
-        """Wait for all ranks."""
+        """See `World`."""
         self._comm.Barrier()
 
     def gather(self, value: T) -> list[T]:
-        """The values of all ranks on rank 0, an empty list on the others."""
+        """See `World`."""
         return self._comm.gather(value, root=0) or []
 
     def broadcast(self, value: T) -> T:
-        """Rank 0's value."""
+        """See `World`."""
         shared: T = self._comm.bcast(value, root=0)
         return shared
 
     def on_first(self, function: Callable[[], T]) -> T:
-        """What `function` returns on rank 0, on every rank; an error that it raises there is raised on all."""
+        """See `World`."""
         value: T | None = None
         error: NumlError | None = None
         if self.rank == 0:
@@ -95,22 +95,22 @@ class MpiWorld(World):
         value, error = self._comm.bcast((value, error), root=0)
         if error is not None:
             raise error
-        return value  # type: ignore[return-value]
+        return value
 
     def send_progress(self, done: int) -> None:
-        """Tell rank 0 that `done` more events are finished."""
+        """See `World`."""
         self._sent = [request for request in self._sent if not request.Test()]
         self._sent.append(self._comm.isend(done, dest=0, tag=_PROGRESS_TAG))
 
     def receive_progress(self) -> int:
-        """Events newly finished by other ranks, on rank 0."""
+        """See `World`."""
         done = 0
         while self._comm.iprobe(source=self._mpi.ANY_SOURCE, tag=_PROGRESS_TAG):
             done += self._comm.recv(source=self._mpi.ANY_SOURCE, tag=_PROGRESS_TAG)
         return done
 
     def abort(self, code: int) -> NoReturn:
-        """End all ranks now."""
+        """See `World`."""
         self._comm.Abort(code)
         raise SystemExit(code)
 
@@ -137,10 +137,11 @@ def world() -> World:
             "install it together with an MPI: pip install 'numl-polars[mpi]'"
         ) from error
     if MPI.COMM_WORLD.Get_size() != size:
+        library = MPI.Get_library_version().splitlines()[0].strip()
         raise LaunchError(
             f"started as {size} ranks, but MPI sees {MPI.COMM_WORLD.Get_size()}: mpirun and the MPI of mpi4py "
-            f"({MPI.Get_library_version().splitlines()[0].strip()}) are of different makes; use the mpirun "
-            "that belongs to it, or pip install 'numl-polars[mpi]' for a pair that does"
+            f"({library}) are of different makes; use the mpirun that belongs to it, or "
+            "pip install 'numl-polars[mpi]' for a pair that does"
         )
     return MpiWorld(MPI) if size > 1 else World()
 

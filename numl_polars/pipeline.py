@@ -135,7 +135,12 @@ def process(
     events.share_offsets(plan.offsets)
     ranks.on_first(compile_kernels)
 
-    options = {"graph": graph.options(), "batch_bytes": batch_bytes, "splits": str(splits), "seed": splits.seed}
+    options = {
+        "graph": graph.options(),
+        "batch_bytes": batch_bytes,
+        "splits": str(splits),
+        "seed": splits.seed,
+    }
     source = {
         "file": events.name,
         "bytes": events.path.stat().st_size,
@@ -161,7 +166,11 @@ def process(
         if merge:
             with stages("merge"):
                 merge_files(
-                    outputs, targets.merged, splits=splits, overwrite=overwrite, remove_inputs=remove_rank_files
+                    outputs,
+                    targets.merged,
+                    splits=splits,
+                    overwrite=overwrite,
+                    remove_inputs=remove_rank_files,
                 )
             outputs = [targets.merged] + ([] if remove_rank_files else outputs)
         ledger = concat_ledgers([frame for one in results for frame in one.ledgers])

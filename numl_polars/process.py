@@ -45,31 +45,65 @@ Examples:
 )
 @click.option("--vertex", is_flag=True, help="Add the neutrino vertex, evt/y_vtx (cm).")
 @click.option("--position", is_flag=True, help="Add the true 3-D position of each hit, hit/y_position (cm).")
-@click.option("--detailed-truth", is_flag=True, help="Add g4_id, parent_id and PDG code of each hit's particle.")
 @click.option(
-    "--planes", default="u,v,y", show_default=True, metavar="NAMES",
+    "--detailed-truth", is_flag=True, help="Add g4_id, parent_id and PDG code of each hit's particle."
+)
+@click.option(
+    "--planes",
+    default="u,v,y",
+    show_default=True,
+    metavar="NAMES",
     help="Names of the wire planes, in the order of their numbers.",
 )
 @click.option(
-    "--node-features", default="integral,rms,tpc", show_default=True, metavar="COLUMNS",
+    "--node-features",
+    default="integral,rms,tpc",
+    show_default=True,
+    metavar="COLUMNS",
     help="Columns of hit_table that start hit/x; plane and position follow.",
 )
 @click.option(
-    "--lower-bound", type=click.IntRange(min=0), default=20, show_default=True, metavar="HITS",
+    "--lower-bound",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    metavar="HITS",
     help="Leave an event out if a plane has fewer hits with a deposit.",
 )
 @click.option(
-    "--max-integral", default="1e6", show_default=True, metavar="ADC",
+    "--max-integral",
+    default="1e6",
+    show_default=True,
+    metavar="ADC",
     help="Leave an event out if a hit integral exceeds this; 'none' turns it off.",
 )
-@click.option("--events", "event_range", type=EventRange(), default=":", metavar="START:STOP",
-              help="Process this range of the file's events.  [default: all]")
-@click.option("--batch-size", type=Bytes(), default="32MB", show_default=True, metavar="BYTES",
-              help="Input that a rank holds at a time.")
-@click.option("--splits", default="90/5/5", show_default=True, metavar="TRAIN/VAL/TEST",
-              help="Shares of the merged file's samples.")
+@click.option(
+    "--events",
+    "event_range",
+    type=EventRange(),
+    default=":",
+    metavar="START:STOP",
+    help="Process this range of the file's events.  [default: all]",
+)
+@click.option(
+    "--batch-size",
+    type=Bytes(),
+    default="32MB",
+    show_default=True,
+    metavar="BYTES",
+    help="Input that a rank holds at a time.",
+)
+@click.option(
+    "--splits",
+    default="90/5/5",
+    show_default=True,
+    metavar="TRAIN/VAL/TEST",
+    help="Shares of the merged file's samples.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the splits.")
-@click.option("--merge/--no-merge", default=True, show_default=True, help="Merge the ranks' files into OUT.h5.")
+@click.option(
+    "--merge/--no-merge", default=True, show_default=True, help="Merge the ranks' files into OUT.h5."
+)
 @click.option("--remove-rank-files", is_flag=True, help="Remove OUT.0000.h5 … once OUT.h5 is verified.")
 @click.option("--overwrite", is_flag=True, help="Replace earlier output.")
 @click.option("--debug", is_flag=True, help="Show the traceback of a fault.")
@@ -96,11 +130,10 @@ def process_command(
 ) -> None:
     """Turn the events of EVENTS, a NuML HDF5 file, into labelled hit graphs.
 
-    Started with mpirun, each rank reads and writes its own share of the events, to OUT.0000.h5, OUT.0001.h5, …
-    OUT.h5 is the merged file with train, validation and test samples; OUT.report.json tells how the run went,
-    OUT.ledger.parquet which events were left out, and why.
+    Started with mpirun, each rank reads and writes its own share of the events, to OUT.0000.h5,
+    OUT.0001.h5, and so on. OUT.h5 is the merged file with train, validation and test samples;
+    OUT.report.json tells how the run went, OUT.ledger.parquet which events were left out, and why.
     """
-    from numl_polars.events.file import EventFile
     from numl_polars.mpi import world
     from numl_polars.objects.hit_graph import HitGraph
     from numl_polars.output.splits import Splits
@@ -160,7 +193,9 @@ def _limit(text: str) -> float | None:
     try:
         return float(text)
     except ValueError:
-        raise click.BadParameter(f"{text!r} is neither a number nor 'none'", param_hint="--max-integral") from None
+        raise click.BadParameter(
+            f"{text!r} is neither a number nor 'none'", param_hint="--max-integral"
+        ) from None
 
 
 @contextmanager

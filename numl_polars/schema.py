@@ -45,7 +45,7 @@ def _columns(*rows: tuple[str, str, str] | tuple[str, str, str, tuple[str, ...]]
     columns = []
     for name, kind, meaning, *components in rows:
         dtype, _, unit = kind.partition(" / ")
-        columns.append(Column(name, dtype, meaning, unit, *components))  # type: ignore[arg-type]
+        columns.append(Column(name, dtype, meaning, unit, *components))
     return tuple(columns)
 
 

@@ -1,8 +1,8 @@
 """Tiny event files from literal rows.
 
-    event = simple_event()                          # tables of one event, columns as NumPy arrays
-    event["particle_table"]["parent_id"][0] = 99    # make it wrong
-    write_events(path, [event, simple_event()])
+event = simple_event()                          # tables of one event, columns as NumPy arrays
+event["particle_table"]["parent_id"][0] = 99    # make it wrong
+write_events(path, [event, simple_event()])
 """
 
 from collections.abc import Mapping, Sequence

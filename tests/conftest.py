@@ -29,7 +29,10 @@ def run() -> Run:
     """Run ``python -m numl_polars.process`` with arguments, on `ranks` ranks of mpirun if given."""
 
     def run_process(
-        *arguments: object, ranks: int | None = None, module: str = "numl_polars.process", timeout: float = 120
+        *arguments: object,
+        ranks: int | None = None,
+        module: str = "numl_polars.process",
+        timeout: float = 120,
     ) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", module, *map(str, arguments)]
         if ranks is not None:

@@ -90,7 +90,8 @@ class Batch(Mapping[str, pl.DataFrame]):
     def offsets(self, table: str) -> Int64s:
         """Row offsets of the batch's events in ``batch[table]``, int64 (num_events + 1,), from 0."""
         offsets = self._source.offsets(table)[self.start : self.stop + 1]
-        return offsets - offsets[0]
+        from_zero: Int64s = offsets - offsets[0]
+        return from_zero
 
     def select(self, table: str, columns: Sequence[str]) -> pl.DataFrame:
         """Rows of `table` with `event_index` and the `columns`, of which only those are read.

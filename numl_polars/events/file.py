@@ -50,8 +50,8 @@ class _Storage:
         self.offsets: dict[str, Int64s] = {}
         if self.occurrence is not None:
             self._warn(
-                f"{path}: {(self.occurrence > 0).sum()} of {len(self.ids)} events repeat a (run, subrun, event) "
-                "that came before; they are kept as events of their own, told apart by position"
+                f"{path}: {(self.occurrence > 0).sum()} of {len(self.ids)} events repeat a (run, subrun, "
+                "event) that came before; they are kept as events of their own, told apart by position"
             )
 
     def _read_ids(self) -> NDArray[np.int32]:

@@ -26,10 +26,10 @@ def balanced_ranges(weights: Int64s, parts: int) -> list[tuple[int, int]]:
     # an event without rows still costs something
     total = np.concatenate([np.zeros(1, np.int64), np.cumsum(weights + 1, dtype=np.int64)])
     shares = total[-1] * np.arange(1, parts) / parts
-    above = np.clip(np.searchsorted(total, shares), 1, max(len(weights), 1))
-    nearer_below = len(weights) > 0 and shares - total[above - 1] < total[above] - shares if parts > 1 else False
-    cuts = np.where(nearer_below, above - 1, above) if len(weights) else np.zeros(parts - 1, np.int64)
-    return list(pairwise([0, *np.maximum.accumulate(cuts).tolist(), len(weights)]))
+    below = np.searchsorted(total, shares, side="right") - 1
+    above = np.minimum(below + 1, len(weights))
+    cuts = np.where(shares - total[below] < total[above] - shares, below, above)
+    return list(pairwise([0, *cuts.tolist(), len(weights)]))
 
 
 def batch_ranges(num_bytes: Int64s, budget: int, start: int, stop: int) -> list[tuple[int, int]]:

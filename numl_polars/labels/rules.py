@@ -259,7 +259,8 @@ class ParticleLabels(Scheme):
         spreads = np.array([*(rule.spreads for rule in rules), False])[number]
         sources = spread_down(forest.parent_rows, forest.order, spreads)
         objects = np.where((sources >= 0) & (semantic >= 0), own[sources], -1)
-        return number_objects(forest.offsets, forest.order, objects)
+        numbers: Int64s = number_objects(forest.offsets, forest.order, objects)
+        return numbers
 
     @staticmethod
     def _object_rows(forest: Forest) -> dict[str, Int64s]:
@@ -283,7 +284,7 @@ def _faults(forest: Forest, semantic: Int64s) -> NDArray[np.int8]:
     """Position in `FAULTS` of what is wrong with each particle, -1 for nothing."""
     from numl_polars.labels.ancestry import unreached_faults
 
-    faults = unreached_faults(forest.parent_rows, forest.order)
+    faults: NDArray[np.int8] = unreached_faults(forest.parent_rows, forest.order)
     faults[(faults < 0) & (semantic < 0)] = FAULTS.index("unlabelled")
     faults[forest.repeats()] = FAULTS.index("repeated_g4_id")
     return faults

@@ -125,7 +125,9 @@ def _event_attributes(graph: "HitGraph", ledger: Ledger, tables: Tables) -> list
     if graph.event_labels is not None:
         events = tables[EVENT_TABLE]
         label = graph.event_labels.label(events).collect()["event_label"]
-        reject_event_unlabelled(ledger, label, {name: events[name] for name in graph.event_labels.columns if name != EVENT_INDEX})
+        reject_event_unlabelled(
+            ledger, label, {name: events[name] for name in graph.event_labels.columns if name != EVENT_INDEX}
+        )
     own = KeptRows(ledger.kept, np.arange(len(ledger.kept) + 1))
     attributes = []
     if label is not None:
@@ -163,7 +165,7 @@ def _spacepoint_nodes(points: pl.DataFrame, own: KeptRows) -> Attribute:
 def _nexus_edges(
     batch: Batch, hit_id: pl.Series, points: pl.DataFrame, hit_columns: tuple[str, ...], own: KeptRows
 ) -> tuple[Int64s, Int64s]:
-    """(hit row, spacepoint row) for each plane, for each spacepoint that has a hit there; offsets by event."""
+    """(hit row, spacepoint row) by plane, then spacepoint, where there is a hit; offsets by event."""
     if not len(points.columns):
         return np.empty((2, 0), np.int64), np.zeros(batch.num_events + 1, np.int64)
     hit_offsets, point_offsets = batch.offsets("hit_table"), batch.offsets("spacepoint_table")

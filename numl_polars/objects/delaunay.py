@@ -1,8 +1,8 @@
 """Delaunay triangulation of many point sets.
 
-Qhull with joggled input (`QJ`), as in the reference: its joggle is seeded, so that the same points always give
-the same edges, on points of one circle and at repeated positions as well. What Qhull does not take is
-defined here.
+Qhull with joggled input (`QJ`), as in pynuml: its joggle is seeded, so that the same points always give the
+same edges, on points of one circle and where hits of two planes share a position as well. What Qhull does
+not take is defined here.
 """
 
 from dataclasses import dataclass
@@ -51,9 +51,11 @@ def hit_edges(plane: Int64s, position: NDArray[np.float32], offsets: Int64s) -> 
         int64 (events + 1,).
     """
     event = event_rows(offsets)
-    nonfinite = ~np.isfinite(position).all(axis=1)
+    nonfinite = np.logical_not(np.isfinite(position).all(axis=1))
     # + 0.0 makes -0.0 equal to 0.0
-    places = pl.DataFrame({"event": event, "plane": plane, "x": position[:, 0] + 0.0, "y": position[:, 1] + 0.0})
+    places = pl.DataFrame(
+        {"event": event, "plane": plane, "x": position[:, 0] + 0.0, "y": position[:, 1] + 0.0}
+    )
     repeated = ~places.to_struct().is_first_distinct().to_numpy() & ~nonfinite
     usable = ~(nonfinite | repeated)
     joint = triangulation_edges(position, usable, offsets)
@@ -104,7 +106,8 @@ def triangulation_edges(points: NDArray[np.float32], usable: NDArray[np.bool_], 
             own = rows[start:stop]
             pieces.append(own[_segments(points[own].astype(np.float64))])
     segments = np.concatenate(pieces) if pieces else np.empty((0, 2), np.int64)
-    return undirected_edges(segments, len(points))
+    edges: Int64s = undirected_edges(segments, len(points))
+    return edges
 
 
 def _segments(points: NDArray[np.float64]) -> NDArray[np.intp]:

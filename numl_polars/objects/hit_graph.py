@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, field
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 
 from numl_polars.errors import OptionError
@@ -175,7 +174,7 @@ class HitGraph:
         return build_graphs(self, batch, stages or Stages())
 
     def __call__(self, event: Batch) -> "HeteroData | None":
-        """The event's graph, None if it is left out (`build` says why); tensors are views where dtypes allow."""
+        """The event's graph, None if it is left out (`build` says why); tensors are views of its columns."""
         from numl_polars.objects.tensors import hetero_data
 
         objects = self.build(event).objects

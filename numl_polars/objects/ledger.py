@@ -77,7 +77,9 @@ class Ledger:
                 "run": self._ids[events, 0],
                 "subrun": self._ids[events, 1],
                 "event": self._ids[events, 2],
-                "detail": detail if isinstance(detail, pl.Series) else pl.repeat(detail, len(events), eager=True),
+                "detail": detail
+                if isinstance(detail, pl.Series)
+                else pl.repeat(detail, len(events), eager=True),
             }
         ).with_columns(reason=pl.lit(reason), rejected=pl.lit(rejected))
         self._frames.append(frame.select(pl.col(name).cast(dtype) for name, dtype in LEDGER_SCHEMA.items()))

@@ -255,6 +255,7 @@ def _verify(
 ) -> None:
     """Nothing, if the file at `part`, read back, is what was to be written; else OutputError."""
     sizes = [copied[name].tensor_bytes for name in samples["train"]]
+    wrong = []
     try:
         with open_file(part) as file:
             with reading(part):
@@ -268,13 +269,15 @@ def _verify(
                     "datasize/train": file["datasize/train"][()].tolist() == sizes,
                 }
                 objects = file["dataset"].id
+            wrong += [what for what, is_right in right.items() if not is_right]
             for name, expected in copied.items():
                 with reading(part):
-                    right[f"object '{name}'"] = _checksum(*read_record(objects, name)) == expected.checksum
+                    compound, record = read_record(objects, name)
+                if _checksum(compound, record) != expected.checksum:
+                    wrong.append(f"object '{name}'")
                 advance()
     except InputError as error:
         raise OutputError(f"cannot read back what was written for {output}: {error}") from error
-    wrong = [what for what, is_right in right.items() if not is_right]
     if wrong:
         raise OutputError(
             f"the file made for {output} is not what was to be written: {len(wrong)} of its contents differ, "

@@ -133,7 +133,7 @@ def _read_key(table: StoredTable, name: str, start: int, stop: int) -> np.ndarra
 
 
 def _check_sample(table: StoredTable, offsets: Int64s, ids: Ids) -> None:
-    """Compare `event_id` at the first and last row of some events: finds keys left over from before a merge."""
+    """Compare `event_id` at the first and last row of events, to find keys left over from before a merge."""
     if table.event_id is None:
         return
     filled = np.flatnonzero(np.diff(offsets))
@@ -177,7 +177,8 @@ def _runs(table: StoredTable) -> tuple[np.ndarray, Int64s]:
     last = None
     for start in range(0, table.num_rows, _BLOCK_ROWS):
         block = _ids(table, start, min(start + _BLOCK_ROWS, table.num_rows))
-        new = np.concatenate([[last is None or bool((block[0] != last).any())], (np.diff(block, axis=0) != 0).any(1)])
+        first = last is None or bool((block[0] != last).any())
+        new = np.append(first, (np.diff(block, axis=0) != 0).any(axis=1))
         triples.append(block[new])
         starts.append(np.flatnonzero(new) + start)
         last = block[-1]

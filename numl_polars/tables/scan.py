@@ -69,7 +69,7 @@ def scan_table(
 
 
 def read_frame(table: "StoredTable", offsets: Int64s, names: list[str], begin: int, end: int) -> pl.DataFrame:
-    """Rows ``[begin, end)`` with the columns `names`, of which `event_index` may be one; buffers are shared."""
+    """Rows ``[begin, end)`` of columns, `event_index` among them or not, in the buffers they were read to."""
     stored = table.read([name for name in names if name != EVENT_INDEX], begin, end)
     columns: dict[str, pl.Series] = {}
     for name in names:

@@ -35,21 +35,21 @@ FAST_NEUTRON_GEV, FAST_NEUTRON_CM, SLOW_NEUTRON_CM = 0.008, 60.0, 45.0
 NUCLEUS_CM = 0.01
 
 ELECTRON_ENDS = {
-    "FastScintillation": 0.924,
+    "FastScintillation": 0.916,
     "eIoni": 0.02,
     "StepLimiter": 0.015,
     "eBrem": 0.02,
     "annihil": 0.005,
-    "phot": 0.006,
-    "photonNuclear": 0.004,
+    "phot": 0.008,
+    "photonNuclear": 0.01,
     "conv": 0.003,
     "compt": 0.003,
 }
 """How electrons end; what is rare in nature is frequent enough to be seen in some hundred events."""
 POSITRON_ENDS = {"annihil": 0.95, "FastScintillation": 0.03, "StepLimiter": 0.02}
-UNTRACKED_PAIR = 0.15
+UNTRACKED_PAIR = 0.3
 """Share of the electrons of a muon's pair whose last process is scattering."""
-PHOTONUCLEAR, PHOTONUCLEAR_GEV, SCATTERED_AWAY = 0.006, 0.01, 0.012
+PHOTONUCLEAR, PHOTONUCLEAR_GEV, SCATTERED_AWAY = 0.03, 0.01, 0.012
 DECAY_IN_FLIGHT, ANTIMUON_CAPTURE = 0.06, 0.1
 
 INELASTIC = {

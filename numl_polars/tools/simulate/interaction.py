@@ -39,7 +39,7 @@ from numl_polars.tools.simulate.species import (
 
 EMPTY_SHARE, FAINT_SHARE = 0.04, 0.1
 """Events that leave nothing in the detector; events of some MeV, like those of the sun or a supernova."""
-FLAVOURS = {NU_MU: 0.6, NU_E: 0.35, NU_TAU: 0.05}
+FLAVOURS = {NU_MU: 0.59, NU_E: 0.35, NU_TAU: 0.06}
 ANTI_SHARE, NEUTRAL_SHARE = 0.25, 0.3
 ENERGY_WIDTH = 0.85
 MAX_ENERGIES = 25.0
@@ -55,19 +55,19 @@ HADRONS = {
     -PI_PLUS: 0.22,
     PI_ZERO: 0.35,
     PHOTON: 0.08,
-    KAON_PLUS: 0.04,
-    -KAON_PLUS: 0.03,
-    KAON_ZERO: 0.02,
-    -KAON_ZERO: 0.01,
-    KAON_SHORT: 0.02,
-    KAON_LONG: 0.02,
-    ETA: 0.03,
-    ETA_PRIME: 0.025,
-    OMEGA: 0.025,
-    RHO: 0.025,
-    D_PLUS: 0.025,
-    LAMBDA: 0.025,
-    SIGMA_PLUS: 0.025,
+    KAON_PLUS: 0.08,
+    -KAON_PLUS: 0.05,
+    KAON_ZERO: 0.03,
+    -KAON_ZERO: 0.02,
+    KAON_SHORT: 0.03,
+    KAON_LONG: 0.03,
+    ETA: 0.05,
+    ETA_PRIME: 0.05,
+    OMEGA: 0.05,
+    RHO: 0.04,
+    D_PLUS: 0.05,
+    LAMBDA: 0.05,
+    SIGMA_PLUS: 0.05,
     ARGON_39: 0.2,
     ALPHA: 0.05,
 }

@@ -101,15 +101,15 @@ class ContiguousColumn:
 
     def __init__(self, group: h5py.Group, name: str, dtype: DTypeLike, width: int, *, spool: Path) -> None:
         self._group, self._name, self._dtype, self._width = group, name, dtype, width
-        self._path = spool
-        self._file = spool.open("w+b")
+        self._spool = spool
         self._num_rows = 0
         self._held_dtype: np.dtype[np.generic] = np.dtype(np.uint8)
 
     def append(self, rows: AnyArray) -> None:
         """Take in rows."""
         self._held_dtype = rows.dtype
-        rows.tofile(self._file)
+        with self._spool.open("ab") as file:
+            rows.tofile(file)
         self._num_rows += len(rows)
 
     def close(self) -> None:
@@ -117,14 +117,13 @@ class ContiguousColumn:
         dataset = self._group.create_dataset(
             self._name, shape=(self._num_rows, self._width), dtype=self._dtype
         )
-        self._file.seek(0)
         step = max(COPY_BYTES // (dataset.dtype.itemsize * self._width), 1)
         for start in range(0, self._num_rows, step):
-            stop = min(start + step, self._num_rows)
-            rows = np.fromfile(self._file, self._held_dtype, (stop - start) * self._width)
-            dataset[start:stop] = spelled(rows.reshape(-1, self._width), self._dtype)
-        self._file.close()
-        self._path.unlink()
+            number = min(step, self._num_rows - start) * self._width
+            offset = start * self._width * self._held_dtype.itemsize
+            rows = np.fromfile(self._spool, self._held_dtype, number, offset=offset)
+            dataset[start : start + step] = spelled(rows.reshape(-1, self._width), self._dtype)
+        self._spool.unlink()
 
 
 def spelled(rows: AnyArray, dtype: DTypeLike) -> AnyArray:

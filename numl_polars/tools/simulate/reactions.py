@@ -75,7 +75,7 @@ DECAYS: dict[int, tuple[tuple[float, tuple[int, ...]], ...]] = {
 }
 """Channels of each decay, with probabilities; rare ones with electrons are more frequent than in nature."""
 
-_SPALLATION = {NEUTRON: 1.0, PROTON: 0.7, PHOTON: 0.9, DEUTERON: 0.06, ALPHA: 0.06, ELECTRON: 0.02}
+_SPALLATION = {NEUTRON: 1.0, PROTON: 0.7, PHOTON: 0.9, DEUTERON: 0.06, ALPHA: 0.06, ELECTRON: 0.04}
 _HARD_SPALLATION = {**_SPALLATION, PI_PLUS: 0.25, -PI_PLUS: 0.25, PI_ZERO: 0.3, CHLORINE_39: 0.5}
 REACTIONS: dict[str, dict[int, float]] = {
     "neutronInelastic": {**_SPALLATION, ARGON_40: 0.4, SULPHUR_35: 0.2},
@@ -85,7 +85,7 @@ REACTIONS: dict[str, dict[int, float]] = {
     "kaon+Inelastic": {**_HARD_SPALLATION, KAON_PLUS: 0.5},
     "kaon-Inelastic": {**_HARD_SPALLATION, LAMBDA: 0.3},
     "kaon0LInelastic": {**_HARD_SPALLATION, KAON_SHORT: 0.4},
-    "hBertiniCaptureAtRest": {**_SPALLATION, NEUTRON: 2.0, ELECTRON: 0.1, CHLORINE_39: 0.6},
+    "hBertiniCaptureAtRest": {**_SPALLATION, NEUTRON: 2.0, ELECTRON: 0.3, CHLORINE_39: 0.6},
     "muMinusCaptureAtRest": {NEUTRON: 1.0, PROTON: 0.1, PHOTON: 1.0, CHLORINE_39: 0.6},
     "photonNuclear": {NEUTRON: 1.0, PROTON: 0.4, ARGON_39: 0.5},
     "nCapture": {PHOTON: 2.5, ARGON_41: 1.0},

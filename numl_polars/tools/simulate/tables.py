@@ -21,7 +21,7 @@ from numl_polars.tools.simulate.species import Bools, Floats, Ints
 
 Column = NDArray[np.int32] | NDArray[np.float32] | NDArray[np.uint8]
 
-BLOCK_EVENTS = 64
+BLOCK_EVENTS = 32
 """Events are made in blocks of this size, each from a random generator of its own."""
 SPACE_CHARGE_CM = (1.1, 0.3, 0.1)
 """Largest shift, along each axis, between where a vertex is and where it appears to be."""
