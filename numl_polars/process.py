@@ -88,7 +88,7 @@ Examples:
 @click.option(
     "--batch-size",
     type=Bytes(),
-    default="32MB",
+    default="8MB",
     show_default=True,
     metavar="BYTES",
     help="Input that a rank holds at a time.",

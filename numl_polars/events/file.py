@@ -23,7 +23,7 @@ from numl_polars.tables.store import StoredTable, open_hdf5, read_rows
 
 Int64s = NDArray[np.int64]
 
-BATCH_BYTES = 32 << 20
+BATCH_BYTES = 8 << 20
 
 
 class EventFileWarning(UserWarning):

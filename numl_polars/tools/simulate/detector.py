@@ -138,10 +138,10 @@ UBOONE = Detector(
     tick_cm=0.05491,
     trigger_tick=800.0,
     step_cm=0.25,
-    delta_gev=7e-4,
+    delta_gev=7.5e-4,
     sums_deposits=True,
     swaps_views=False,
-    energy_scale=0.79,
+    energy_scale=0.76,
 )
 DUNE = Detector(
     name="dune",
@@ -153,9 +153,9 @@ DUNE = Detector(
     tick_cm=0.08,
     trigger_tick=0.0,
     step_cm=0.55,
-    delta_gev=1e-4,
+    delta_gev=1.1e-4,
     sums_deposits=False,
     swaps_views=True,
-    energy_scale=0.86,
+    energy_scale=0.87,
 )
 DETECTORS = {detector.name: detector for detector in (UBOONE, DUNE)}
