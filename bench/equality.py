@@ -1,0 +1,139 @@
+"""Whether two graph files hold the same objects, attribute by attribute.
+
+Triangulations are compared as sets of edges between positions. Where a set of points has no single Delaunay
+triangulation, the peer's depends on the joggle that Qhull gives the points, and ours need not be the same one.
+So an edge that one file has and the other has not is accepted if some circle through its two ends has no point
+inside; any other is a difference. Every object accepted in this way is listed, with the reason.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+RTOL = 1e-5
+JOGGLE = 1e-8
+"""Depth, as a share of the points' extent, to which a point inside a circle counts as on it."""
+
+METADATA = ("planes", "semantic_classes", "event_classes", "gen")
+JOINT, PLANAR = "hit_delaunay_hit/edge_index", "hit_delaunay-planar_hit/edge_index"
+
+
+@dataclass
+class Comparison:
+    """What two files have in common.
+
+    Parameters
+    ----------
+    num_objects
+        Objects of the expected file.
+    differences
+        One line each; equal files have none.
+    other_triangulations
+        Objects with another, equally good triangulation, and why there is more than one.
+    """
+
+    num_objects: int = 0
+    differences: list[str] = field(default_factory=list)
+    other_triangulations: dict[str, str] = field(default_factory=dict)
+
+
+def compare(expected: Path, actual: Path) -> Comparison:
+    """Comparison of two graph files: integers equal, floats within `RTOL`, NaN equal to NaN."""
+    found = Comparison()
+    with h5py.File(expected, "r") as left, h5py.File(actual, "r") as right:
+        for key in METADATA:
+            if (key in left) != (key in right) or (
+                key in left and not np.array_equal(left[key][()], right[key][()])
+            ):
+                found.differences.append(f"{key} of the file")
+        a, b = left["dataset"], right["dataset"]
+        found.num_objects = len(a)
+        found.differences += [f"{name}: in one file only" for name in sorted(set(a) ^ set(b))]
+        for name in sorted(set(a) & set(b)):
+            _compare_objects(name, a[name][()], b[name][()], found)
+    return found
+
+
+def _compare_objects(name: str, a: Array, b: Array, found: Comparison) -> None:
+    if a.dtype.names != b.dtype.names:
+        found.differences.append(f"{name}: attributes {a.dtype.names} and {b.dtype.names}")
+        return
+    for attribute in a.dtype.names or ():
+        x, y = np.asarray(a[attribute]), np.asarray(b[attribute])
+        if x.dtype == y.dtype and _equal(x, y):
+            continue
+        if attribute not in (JOINT, PLANAR) or x.dtype != y.dtype:
+            found.differences.append(f"{name}: {attribute}")
+            continue
+        position, plane = np.asarray(a["hit/pos"]), np.asarray(a["hit/plane"])
+        sets = [plane == number for number in np.unique(plane)] if attribute == PLANAR else [plane == plane]
+        reasons = {reason for own in sets for reason in _reasons(position, np.flatnonzero(own), x, y)}
+        if None in reasons:
+            found.differences.append(f"{name}: {attribute}")
+        else:
+            before = found.other_triangulations.get(name, "").split(", ")
+            found.other_triangulations[name] = ", ".join(sorted({str(r) for r in reasons} | {*before} - {""}))
+
+
+def _equal(x: Array, y: Array) -> bool:
+    if x.shape != y.shape:
+        return False
+    if x.dtype.kind == "f":
+        return bool(np.allclose(x, y, rtol=RTOL, atol=0, equal_nan=True))
+    return np.array_equal(x, y)
+
+
+def _reasons(position: Array, rows: Array, left: Array, right: Array) -> Iterator[str | None]:
+    """Why two triangulations of the points `rows` differ; None where one of them is wrong."""
+    finite = rows[np.isfinite(position[rows]).all(axis=1)]
+    points, place = np.unique(position[finite].astype(np.float64), axis=0, return_inverse=True)
+    place_of = np.full(len(position), -1, np.int64)
+    place_of[finite] = place.reshape(-1)
+    edges = [_edges(place_of, side) for side in (left, right)]
+    if len(points) < len(finite):
+        yield "hits at one position"
+    only = edges[0] ^ edges[1]
+    if not only:
+        return
+    if len(edges[0]) != len(edges[1]):
+        yield None
+    allowed = JOGGLE * float(np.ptp(points, axis=0).max())
+    yield "points on one circle" if all(_depth(points, a, b) <= allowed for a, b in only) else None
+
+
+def _edges(place_of: Array, edge_index: Array) -> set[tuple[int, int]]:
+    """Edges between different places, each once."""
+    if not edge_index.ndim:  # an empty array is stored as a scalar
+        return set()
+    ends = np.sort(place_of[edge_index], axis=0).T
+    ends = ends[(ends[:, 0] >= 0) & (ends[:, 0] != ends[:, 1])]
+    return {(a, b) for a, b in ends.tolist()}
+
+
+def _depth(points: Array, a: int, b: int) -> float:
+    """How deep some point lies, at least, inside any circle through the points `a` and `b`; 0 for an empty one."""
+    middle, along = (points[a] + points[b]) / 2, points[b] - points[a]
+    normal = np.array([-along[1], along[0]]) / np.hypot(*along)
+    others = np.delete(points, [a, b], axis=0) - middle
+    side = others @ normal
+    # the circle whose centre is `t` from the middle holds a point if power < 2 * t * side
+    radius2 = along @ along / 4
+    power = (others**2).sum(axis=1) - radius2
+    if (side > 0).all() or (side < 0).all():
+        return 0.0
+    highest = (power[side > 0] / (2 * side[side > 0])).min(initial=np.inf)
+    lowest = (power[side < 0] / (2 * side[side < 0])).max(initial=-np.inf)
+    if (power[side == 0] < 0).any():
+        return np.inf
+    if lowest <= highest:
+        return 0.0
+    t = (lowest + highest) / 2
+    distance = np.hypot(*(others - t * normal).T)
+    return float(np.hypot(t, np.sqrt(radius2)) - distance.min())

@@ -1,0 +1,59 @@
+"""The schema as a page of documentation: ``python -m numl_polars.tools.data_model > docs/data-model.md``."""
+
+from numl_polars.schema import HIT_COORDINATES, TABLES, Table
+
+_INTRODUCTION = """\
+# Data model
+
+What event files hold and the names under which it is read. This page is made from `numl_polars/schema.py` by
+`python -m numl_polars.tools.data_model`; a test keeps the two equal.
+
+An event file is an HDF5 file; each **table** is a group, each **column** a dataset of it, all of one length.
+Whatever else a file holds reads the same way: unknown tables and columns keep their names, wide columns get
+`_0`, `_1`, … Columns that a file lacks are simply not there.
+
+Every table is read with two kinds of columns more:
+
+| column | dtype | meaning |
+|---|---|---|
+| `event_index` | int64 | position of the row's event in `event_table`: joins tables, and is what `events[i]` counts by |
+| `run`, `subrun`, `event` | int32 | from `event_id`; not unique in badly merged simulation |
+
+Rows of an event are contiguous. Which rows belong to which event is read from the **sequence keys**, of which
+either suffices; without them it is derived from `event_id`.
+
+| key | shape | meaning |
+|---|---|---|
+| `event_id.seq` | int64 (rows, 1) | event of each row |
+| `event_id.seq_cnt` | int64 (M, 2) | a line an event that has rows: the event, and how many rows |
+
+Strings become Polars categories. Dtypes are those usually found; 32 and 64 bits are both read.
+"""
+
+
+def render() -> str:
+    """The page, Markdown."""
+    return "\n".join([_INTRODUCTION, *map(_section, TABLES.values()), _generations()])
+
+
+def _section(table: Table) -> str:
+    lines = [f"## {table.name}", "", f"{table.meaning[0].upper()}{table.meaning[1:]}.", ""]
+    lines += ["| column | becomes | dtype | unit | meaning |", "|---|---|---|---|---|"]
+    for column in table.columns:
+        becomes = ", ".join(f"`{column.name}{suffix}`" for suffix in column.components)
+        lines.append(
+            f"| `{column.name}` | {becomes or 'the same'} | {column.dtype} | {column.unit} | {column.meaning} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+def _generations() -> str:
+    lines = ["## Generations", ""]
+    lines += ["A hit's plane, wire and time are the first of these whose three columns the file has:", ""]
+    lines += ["| plane | wire or projection | time or drift |", "|---|---|---|"]
+    lines += ["| " + " | ".join(f"`{name}`" for name in names) + " |" for names in HIT_COORDINATES]
+    return "\n".join([*lines, "", "A deposit's weight is `energy`, else `energy_fraction`.", ""])
+
+
+if __name__ == "__main__":
+    print(render(), end="")

@@ -1,0 +1,37 @@
+"""The schema: names of scalar columns, and the page that is made from it."""
+
+from pathlib import Path
+
+import pytest
+
+from numl_polars.schema import TABLES, scalar_names
+from numl_polars.tools.data_model import render
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_data_model__page_is_made_from_the_schema() -> None:
+    page = (ROOT / "docs" / "data-model.md").read_text()
+    assert page == render(), "python -m numl_polars.tools.data_model > docs/data-model.md"
+
+
+@pytest.mark.parametrize(
+    "table, column, width, expected",
+    [
+        ("hit_table", "event_id", 3, ("run", "subrun", "event")),
+        ("event_table", "nu_vtx_corr", 3, ("nu_vtx_corr_x", "nu_vtx_corr_y", "nu_vtx_corr_z")),
+        ("event_table", "nu_vtx_wire_pos", 3, ("nu_vtx_wire_pos_0", "nu_vtx_wire_pos_1", "nu_vtx_wire_pos_2")),
+        ("spacepoint_table", "hit_id", 3, ("hit_id_u", "hit_id_v", "hit_id_y")),
+        ("spacepoint_table", "hit_id", 2, ("hit_id_0", "hit_id_1")),
+        ("hit_table", "hit_id", 1, ("hit_id",)),
+        ("my_table", "hit_id", 2, ("hit_id_0", "hit_id_1")),
+    ],
+)
+def test_scalar_names(table: str, column: str, width: int, expected: tuple[str, ...]) -> None:
+    assert scalar_names(table, column, width) == expected
+
+
+def test_tables__columns_are_named_once() -> None:
+    for table in TABLES.values():
+        names = [column.name for column in table.columns]
+        assert len(set(names)) == len(names)
