@@ -1,8 +1,8 @@
 """How much faster numl-polars is than pynuml 25.4.0: both on the same simulated files, in one go.
 
-Each program runs in its own environment and process, in turns; only processing is timed, from the opening of the
-input to the closing of the output. The outputs are compared before anything is printed. Exit status 1 if they
-differ.
+Each program runs in its own environment and process, in turns; only processing is timed, from the opening of
+the input to the closing of the output. The outputs are compared before results are printed. Exit status 1 if
+they differ.
 """
 
 import json
@@ -32,16 +32,41 @@ console = Console()
 
 
 @click.command(help=__doc__)
-@click.option("--peer-python", type=click.Path(exists=True, path_type=Path), required=True, metavar="PATH",
-              help="Python of the environment that has pynuml 25.4.0.")
-@click.option("--detector", "detectors", type=click.Choice(list(OPTIONS)), multiple=True, default=list(OPTIONS),
-              show_default=True, help="May be given more than once.")
-@click.option("--events", type=click.IntRange(min=1), default=300, show_default=True, help="Events of a file.")
-@click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each program.")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of the simulation.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write all results here.")
+@click.option(
+    "--peer-python",
+    type=click.Path(exists=True, path_type=Path),
+    required=True,
+    metavar="PATH",
+    help="Python of the environment that has pynuml 25.4.0.",
+)
+@click.option(
+    "--detector",
+    "detectors",
+    type=click.Choice(list(OPTIONS)),
+    multiple=True,
+    default=list(OPTIONS),
+    show_default=True,
+    help="May be given more than once.",
+)
+@click.option(
+    "--events", type=click.IntRange(min=1), default=300, show_default=True, help="Events of a file."
+)
+@click.option(
+    "--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each program."
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of the simulation."
+)
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write all results here."
+)
 def main(
-    peer_python: Path, detectors: tuple[str, ...], events: int, repeats: int, seed: int, json_file: Path | None
+    peer_python: Path,
+    detectors: tuple[str, ...],
+    events: int,
+    repeats: int,
+    seed: int,
+    json_file: Path | None,
 ) -> None:
     work = BENCH / "work"
     work.mkdir(exist_ok=True)
@@ -101,7 +126,7 @@ def seconds(result: dict[str, Any], program: str) -> list[float]:
 def times(results: dict[str, Any]) -> Table:
     """Median, spread and ratio."""
     table = Table("detector", "program", title="Processing one file on one rank")
-    for column in ("median s", "least–most s", "CPU s", "events/s", "graphs", "peak MiB", "times as fast"):
+    for column in ("median s", "least, most s", "CPU s", "events/s", "graphs", "peak MiB", "times as fast"):
         table.add_column(column, justify="right")
     for detector, result in results.items():
         peer = median(seconds(result, "pynuml"))
@@ -111,7 +136,7 @@ def times(results: dict[str, Any]) -> Table:
                 detector,
                 program,
                 f"{median(taken):.2f}",
-                f"{min(taken):.2f}–{max(taken):.2f}",
+                f"{min(taken):.2f}, {max(taken):.2f}",
                 f"{median(run['cpu_seconds'] for run in runs):.2f}",
                 f"{runs[0]['events'] / median(taken):,.1f}",
                 f"{runs[0]['graphs']:,}",

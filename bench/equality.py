@@ -1,11 +1,13 @@
 """Whether two graph files hold the same objects, attribute by attribute.
 
 Triangulations are compared as sets of edges between positions. Where a set of points has no single Delaunay
-triangulation, the peer's depends on the joggle that Qhull gives the points, and ours need not be the same one.
-So an edge that one file has and the other has not is accepted if some circle through its two ends has no point
-inside; any other is a difference. Every object accepted in this way is listed, with the reason.
+triangulation, the peer's depends on the joggle that Qhull gives the points, and ours need not be the same.
+So an edge that one file has and the other has not is accepted if a circle through its two ends has no point
+inside, or if it lies along the rim of all points; any other is a difference. Every object accepted in this
+way is listed, with the reason.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +21,9 @@ Array = NDArray[Any]
 
 RTOL = 1e-5
 JOGGLE = 1e-8
-"""Depth, as a share of the points' extent, to which a point inside a circle counts as on it."""
+"""Distance, as a share of the points' extent, at which a point counts as on a circle or a line."""
 
+CIRCLE, LINE = "points on one circle", "points on one line at the rim"
 METADATA = ("planes", "semantic_classes", "event_classes", "gen")
 JOINT, PLANAR = "hit_delaunay_hit/edge_index", "hit_delaunay-planar_hit/edge_index"
 
@@ -69,7 +72,7 @@ def _compare_objects(name: str, a: Array, b: Array, found: Comparison) -> None:
         x, y = np.asarray(a[attribute]), np.asarray(b[attribute])
         if x.dtype == y.dtype and _equal(x, y):
             continue
-        if attribute not in (JOINT, PLANAR) or x.dtype != y.dtype:
+        if attribute not in (JOINT, PLANAR) or x.dtype != y.dtype or not _is_undirected(y):
             found.differences.append(f"{name}: {attribute}")
             continue
         position, plane = np.asarray(a["hit/pos"]), np.asarray(a["hit/plane"])
@@ -96,16 +99,22 @@ def _reasons(position: Array, rows: Array, left: Array, right: Array) -> Iterato
     points, place = np.unique(position[finite].astype(np.float64), axis=0, return_inverse=True)
     place_of = np.full(len(position), -1, np.int64)
     place_of[finite] = place.reshape(-1)
-    edges = [_edges(place_of, side) for side in (left, right)]
     if len(points) < len(finite):
         yield "hits at one position"
-    only = edges[0] ^ edges[1]
-    if not only:
-        return
-    if len(edges[0]) != len(edges[1]):
+    expected, actual = (_edges(place_of, side) for side in (left, right))
+    missing = Counter(_ambiguity(points, a, b) for a, b in expected - actual)
+    added = Counter(_ambiguity(points, a, b) for a, b in actual - expected)
+    yield from missing | added
+    # two triangulations of the same points have as many edges, but for those along the rim
+    if missing[CIRCLE] != added[CIRCLE]:
         yield None
-    allowed = JOGGLE * float(np.ptp(points, axis=0).max())
-    yield "points on one circle" if all(_depth(points, a, b) <= allowed for a, b in only) else None
+
+
+def _is_undirected(edge_index: Array) -> bool:
+    """Whether edges are sorted by source, then target, without repeats and loops, and in both directions."""
+    pairs = list(zip(*edge_index.tolist(), strict=True)) if edge_index.ndim else []
+    there = set(pairs)
+    return pairs == sorted(there) and all(a != b and (b, a) in there for a, b in pairs)
 
 
 def _edges(place_of: Array, edge_index: Array) -> set[tuple[int, int]]:
@@ -117,23 +126,22 @@ def _edges(place_of: Array, edge_index: Array) -> set[tuple[int, int]]:
     return {(a, b) for a, b in ends.tolist()}
 
 
-def _depth(points: Array, a: int, b: int) -> float:
-    """How deep some point lies, at least, inside any circle through the points `a` and `b`; 0 for an empty one."""
+def _ambiguity(points: Array, a: int, b: int) -> str | None:
+    """Why a triangulation may have the edge between the points `a` and `b`, or not; None if it may not."""
+    joggle = JOGGLE * float(np.ptp(points, axis=0).max())
     middle, along = (points[a] + points[b]) / 2, points[b] - points[a]
     normal = np.array([-along[1], along[0]]) / np.hypot(*along)
     others = np.delete(points, [a, b], axis=0) - middle
     side = others @ normal
-    # the circle whose centre is `t` from the middle holds a point if power < 2 * t * side
-    radius2 = along @ along / 4
-    power = (others**2).sum(axis=1) - radius2
-    if (side > 0).all() or (side < 0).all():
-        return 0.0
-    highest = (power[side > 0] / (2 * side[side > 0])).min(initial=np.inf)
-    lowest = (power[side < 0] / (2 * side[side < 0])).max(initial=-np.inf)
+    if (side >= -joggle).all() or (side <= joggle).all():
+        return LINE
+    # a circle through both, its centre `t` off the middle, holds a point where power < 2 * t * side
+    power = (others**2).sum(axis=1) - along @ along / 4
     if (power[side == 0] < 0).any():
-        return np.inf
-    if lowest <= highest:
-        return 0.0
+        return None
+    highest = (power[side > 0] / (2 * side[side > 0])).min()
+    lowest = (power[side < 0] / (2 * side[side < 0])).max()
     t = (lowest + highest) / 2
-    distance = np.hypot(*(others - t * normal).T)
-    return float(np.hypot(t, np.sqrt(radius2)) - distance.min())
+    radius = np.hypot(t, np.hypot(*along) / 2)
+    depth = radius - np.hypot(*(others - t * normal).T).min()
+    return CIRCLE if lowest <= highest or depth <= joggle else None

@@ -21,7 +21,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("events", type=Path)
     parser.add_argument("stem", type=Path, help="output is STEM.0000.h5")
-    parser.add_argument("--warm-up", type=Path, required=True, help="event file processed before the clock starts")
+    parser.add_argument(
+        "--warm-up", type=Path, required=True, help="event file to process before the clock starts"
+    )
     parser.add_argument("--vertex", action="store_true")
     parser.add_argument("--position", action="store_true")
     options = parser.parse_args()

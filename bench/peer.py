@@ -25,7 +25,7 @@ from pynuml.process import HitGraphProducer
 class SerialFile(h5py.File):
     """HDF5 file opened without MPI-IO.
 
-    pynuml opens its input with ``driver="mpio"``, for which HDF5 must be built with MPI; the wheels of h5py are
+    pynuml opens its input with ``driver="mpio"``, for which HDF5 must be built with MPI; h5py's wheels are
     not. On one rank the driver changes nothing in what is read, so its arguments are dropped.
     """
 
@@ -54,7 +54,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("events", type=Path)
     parser.add_argument("stem", type=Path, help="output is STEM.0000.h5")
-    parser.add_argument("--warm-up", type=Path, required=True, help="event file processed before the clock starts")
+    parser.add_argument(
+        "--warm-up", type=Path, required=True, help="event file processed before the clock starts"
+    )
     parser.add_argument("--vertex", action="store_true")
     parser.add_argument("--position", action="store_true")
     options = parser.parse_args()

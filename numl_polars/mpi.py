@@ -139,8 +139,8 @@ def world() -> World:
     if MPI.COMM_WORLD.Get_size() != size:
         library = MPI.Get_library_version().splitlines()[0].strip()
         raise LaunchError(
-            f"started as {size} ranks, but MPI sees {MPI.COMM_WORLD.Get_size()}: mpirun and the MPI of mpi4py "
-            f"({library}) are of different makes; use the mpirun that belongs to it, or "
+            f"started as {size} ranks, but MPI sees {MPI.COMM_WORLD.Get_size()}: mpirun and the MPI of "
+            f"mpi4py ({library}) are of different makes; use the mpirun that belongs to it, or "
             "pip install 'numl-polars[mpi]' for a pair that does"
         )
     return MpiWorld(MPI) if size > 1 else World()

@@ -9,6 +9,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter, sleep
@@ -29,13 +30,13 @@ from numl_polars.output.files import pending, writing
 from numl_polars.output.hdf5 import Hdf5Writer
 from numl_polars.output.layout import GraphMetadata
 from numl_polars.output.merge import merge as merge_files
-from numl_polars.output.report import RunReport, peak_memory_bytes, report_path, stage_seconds
+from numl_polars.output.report import RunReport, peak_memory_bytes, stage_seconds
 from numl_polars.output.splits import DEFAULT_SPLITS, Splits
 from numl_polars.output.targets import Targets
 from numl_polars.timing import Stages
 
 Int64s = NDArray[np.int64]
-Progress = Callable[[int, int], None]
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -106,52 +107,44 @@ def process(
     batch_bytes
         Bytes of input that a rank holds at a time.
     progress
-        Called on rank 0 with the number of events done and the number of all, over all ranks.
+        Called on rank 0 with what is going on (``"events"``, ``"merge"``), how much of it is done, and how
+        much there is, over all ranks.
     ranks
         The ranks; by default those under which the program was started.
 
     Returns
     -------
-    On rank 0 the report of all ranks; on the others that of the rank alone.
+    The report of all ranks, on all ranks.
 
     Raises
     ------
     InputError, OutputError, OptionError
-        Before anything is written, on all ranks.
+        On all ranks: before anything is written, or at the merge.
     RankError
         A rank met a fault on the way, on that rank only: the caller ends the others (`World.abort`).
     """
-    begin = perf_counter()
     if batch_bytes <= 0:
         raise OptionError(f"batch size {batch_bytes} bytes is not above 0")
     if remove_rank_files and not merge:
         raise OptionError("the ranks' files can be removed only if they are merged")
+    begin, stages = perf_counter(), Stages()
     ranks = ranks if ranks is not None else world()
-    stem = Path(output)
-    targets = Targets(stem, ranks.size, merge)
-    ranks.on_first(lambda: targets.check(overwrite=overwrite))
-    events = _open(events, ranks)[event_range]
-    plan = ranks.on_first(lambda: make_plan(events, graph, ranks.size))
-    events.share_offsets(plan.offsets)
-    ranks.on_first(compile_kernels)
+    targets = Targets(Path(output), ranks.size, merge)
+    with stages("plan"):
+        ranks.on_first(lambda: targets.check(overwrite=overwrite))
+        events = _open(events, ranks)[event_range]
+        plan = ranks.on_first(lambda: make_plan(events, graph, ranks.size))
+        events.share_offsets(plan.offsets)
+    with stages("compile"):
+        ranks.on_first(compile_kernels)
+        compile_kernels()
 
-    options = {
-        "graph": graph.options(),
-        "batch_bytes": batch_bytes,
-        "splits": str(splits),
-        "seed": splits.seed,
-    }
-    source = {
-        "file": events.name,
-        "bytes": events.path.stat().st_size,
-        "start": events.start,
-        "stop": events.stop,
-    }
-    metadata = _metadata(graph, source, options)
-    path = targets.rank_file(ranks.rank)
+    facts = _facts(events, graph, batch_bytes=batch_bytes, splits=str(splits), seed=splits.seed)
     try:
-        with Hdf5Writer(path, metadata, overwrite=overwrite) as writer:
-            result = _process_rank(events, graph, plan, writer, batch_bytes, progress, ranks)
+        with Hdf5Writer(
+            targets.rank_file(ranks.rank), _metadata(graph, facts), overwrite=overwrite
+        ) as writer:
+            result = _process_rank(events, graph, plan, writer, stages, batch_bytes, progress, ranks)
             # no file takes its name before every rank is done
             ranks.barrier()
     except BaseException:
@@ -163,16 +156,19 @@ def process(
     def finish() -> RunReport:
         outputs = [targets.rank_file(rank) for rank in range(ranks.size)]
         targets.remove_stale()
+        merging = Stages()
         if merge:
-            with stages("merge"):
+            advance = None if progress is None else partial(progress, "merge")
+            with merging("merge"):
                 merge_files(
                     outputs,
                     targets.merged,
                     splits=splits,
                     overwrite=overwrite,
                     remove_inputs=remove_rank_files,
+                    progress=advance,
                 )
-            outputs = [targets.merged] + ([] if remove_rank_files else outputs)
+            outputs = [targets.merged, *([] if remove_rank_files else outputs)]
         ledger = concat_ledgers([frame for one in results for frame in one.ledgers])
         with pending(targets.ledger, overwrite=overwrite) as part, writing(targets.ledger):
             ledger.write_parquet(part)
@@ -183,17 +179,14 @@ def process(
             noted=_count_by_reason(ledger, rejected=False),
             num_untrained_hits=sum(one.num_untrained for one in results),
             seconds=perf_counter() - begin,
-            stages=stage_seconds([one.seconds for one in results]) | stage_seconds([stages.seconds]),
+            stages=stage_seconds([one.seconds for one in results]) | stage_seconds([merging.seconds]),
             peak_memory=[one.peak_memory for one in results],
-            outputs=[*outputs, targets.ledger, report_path(stem)],
-            input=source,
-            options=options,
-            version=version("numl-polars"),
+            outputs=[*outputs, targets.ledger, targets.report],
+            **facts,
         )
-        report.write(stem, overwrite=overwrite)
+        report.write(targets.stem, overwrite=overwrite)
         return report
 
-    stages = Stages()
     return ranks.on_first(finish)
 
 
@@ -237,15 +230,26 @@ def compile_kernels() -> None:
     from numl_polars.objects import edges  # noqa: F401
 
 
-def _metadata(graph: HitGraph, source: Mapping[str, Any], options: Mapping[str, Any]) -> GraphMetadata:
+def _facts(events: EventFile, graph: HitGraph, **options: Any) -> dict[str, Any]:
+    """What the output records of the run: the input, the options, the version; the same on all ranks."""
+    source = {
+        "file": events.name,
+        "bytes": events.path.stat().st_size,
+        "start": events.start,
+        "stop": events.stop,
+    }
+    return {"input": source, "options": graph.options() | options, "version": version("numl-polars")}
+
+
+def _metadata(graph: HitGraph, facts: Mapping[str, Any]) -> GraphMetadata:
     return GraphMetadata(
         planes=tuple(graph.planes),
         semantic_classes=graph.semantic_classes,
         event_classes=graph.event_classes,
         provenance={
-            "program": f"numl-polars {version('numl-polars')}",
-            "input": json.dumps(source),
-            "options": json.dumps(options, default=str),
+            "program": f"numl-polars {facts['version']}",
+            "input": json.dumps(facts["input"]),
+            "options": json.dumps(facts["options"], default=str),
         },
     )
 
@@ -255,13 +259,14 @@ def _process_rank(
     graph: HitGraph,
     plan: Plan,
     writer: Hdf5Writer,
+    stages: Stages,
     batch_bytes: int,
     progress: Progress | None,
     ranks: World,
 ) -> RankResult:
     """Read, build and write the events of this rank, a batch at a time."""
     columns = graph.columns(events)
-    stages, result = Stages(), RankResult()
+    result = RankResult()
     finished = 0
     for start, stop in batch_ranges(plan.num_bytes, batch_bytes, *plan.ranges[ranks.rank]):
         try:
@@ -296,7 +301,7 @@ def _report_progress(
         return own
     new = own + ranks.receive_progress()
     if progress is not None and new:
-        progress(finished + new, num_events)
+        progress("events", finished + new, num_events)
     return new
 
 

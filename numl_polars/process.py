@@ -210,7 +210,7 @@ def _progress_bar(ranks: "World") -> "Iterator[Progress | None]":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     with Progress(
-        TextColumn("events"),
+        TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
@@ -218,10 +218,13 @@ def _progress_bar(ranks: "World") -> "Iterator[Progress | None]":
         console=console,
         transient=True,
     ) as bar:
-        task = bar.add_task("events", total=None, rate="")
+        tasks = {}
 
-        def advance(done: int, total: int) -> None:
-            speed = bar.tasks[0].speed
+        def advance(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, rate="")
+            task = tasks[stage]
+            speed = bar.tasks[task].speed
             bar.update(task, completed=done, total=total, rate=f"{speed:,.0f}/s" if speed else "")
 
         yield advance

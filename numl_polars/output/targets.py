@@ -26,6 +26,11 @@ class Targets:
         """Events that were left out, and remarks."""
         return self.stem.with_name(f"{self.stem.name}.ledger.parquet")
 
+    @property
+    def report(self) -> Path:
+        """How the run went."""
+        return report_path(self.stem)
+
     def rank_file(self, rank: int) -> Path:
         """File of one rank."""
         return self.stem.with_name(f"{self.stem.name}.{rank:04d}.h5")
@@ -40,7 +45,7 @@ class Targets:
     def check(self, *, overwrite: bool) -> None:
         """Raise an OutputError if the run could not write its files."""
         files = [self.rank_file(rank) for rank in range(self.num_ranks)]
-        files += [self.ledger, report_path(self.stem), *([self.merged] if self.merge else [])]
+        files += [self.ledger, self.report, *([self.merged] if self.merge else [])]
         for path in [*files, *self._earlier_rank_files()]:
             check_target(path, overwrite=overwrite)
 

@@ -16,7 +16,7 @@ Every table is read with two kinds of columns more:
 
 | column | dtype | meaning |
 |---|---|---|
-| `event_index` | int64 | position of the row's event in `event_table`: joins tables, and is what `events[i]` counts by |
+| `event_index` | int64 | position of the event in `event_table`: joins tables; `events[i]` counts by it |
 | `run`, `subrun`, `event` | int32 | from `event_id`; not unique in badly merged simulation |
 
 Rows of an event are contiguous. Which rows belong to which event is read from the **sequence keys**, of which
@@ -41,9 +41,8 @@ def _section(table: Table) -> str:
     lines += ["| column | becomes | dtype | unit | meaning |", "|---|---|---|---|---|"]
     for column in table.columns:
         becomes = ", ".join(f"`{column.name}{suffix}`" for suffix in column.components)
-        lines.append(
-            f"| `{column.name}` | {becomes or 'the same'} | {column.dtype} | {column.unit} | {column.meaning} |"
-        )
+        cells = (f"`{column.name}`", becomes or "the same", column.dtype, column.unit, column.meaning)
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join([*lines, ""])
 
 

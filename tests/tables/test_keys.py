@@ -86,7 +86,7 @@ def flat(table: Table) -> None:
     table["event_id.seq_cnt"] = table["event_id.seq_cnt"].reshape(-1)
 
 
-FAULTS = {
+FAULTS: dict[Callable[[Table], None], str] = {
     lines_per_row: "event indices do not increase: .*one line a row",
     wrong_sum: "counts add up to 206, the table has 204 rows",
     out_of_range: "1 event indices out of range, first 5 of 5 events",
@@ -100,7 +100,11 @@ FAULTS = {
 @pytest.mark.parametrize("spoil", FAULTS, ids=lambda spoil: spoil.__name__)
 @pytest.mark.parametrize("other_key", [True, False], ids=["seq left", "event_id left"])
 def test_event_offsets__wrong_key_is_named_and_rebuilt(
-    tmp_path: Path, tables: dict[str, Table], right: dict[str, list[int]], spoil: Callable[[Table], None], other_key: bool
+    tmp_path: Path,
+    tables: dict[str, Table],
+    right: dict[str, list[int]],
+    spoil: Callable[[Table], None],
+    other_key: bool,
 ) -> None:
     spoil(tables["hit_table"])
     if not other_key:

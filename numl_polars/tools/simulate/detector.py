@@ -36,10 +36,12 @@ class Detector:
         Kinetic energy above which a delta ray becomes a particle of its own.
     sums_deposits
         Whether a particle has one deposit a hit, or one for each of its steps there.
-    swaps_views
-        Whether planes u and v change places in every other TPC, so that plane and view differ.
+    has_views
+        Whether hits carry view and plane; planes u and v then change places in every other TPC.
+    has_vertex
+        Whether the neutrino vertex is kept.
     energy_scale
-        Median visible neutrino energy, GeV.
+        Median neutrino energy, GeV.
     """
 
     name: str
@@ -53,7 +55,8 @@ class Detector:
     step_cm: float
     delta_gev: float
     sums_deposits: bool
-    swaps_views: bool
+    has_views: bool
+    has_vertex: bool
     energy_scale: float
 
     def contains(self, position: Floats) -> Bools:
@@ -138,10 +141,11 @@ UBOONE = Detector(
     tick_cm=0.05491,
     trigger_tick=800.0,
     step_cm=0.25,
-    delta_gev=7.5e-4,
+    delta_gev=9e-4,
     sums_deposits=True,
-    swaps_views=False,
-    energy_scale=0.76,
+    has_views=False,
+    has_vertex=True,
+    energy_scale=0.72,
 )
 DUNE = Detector(
     name="dune",
@@ -153,9 +157,10 @@ DUNE = Detector(
     tick_cm=0.08,
     trigger_tick=0.0,
     step_cm=0.55,
-    delta_gev=1.1e-4,
+    delta_gev=1.05e-4,
     sums_deposits=False,
-    swaps_views=True,
-    energy_scale=0.87,
+    has_views=True,
+    has_vertex=False,
+    energy_scale=0.84,
 )
 DETECTORS = {detector.name: detector for detector in (UBOONE, DUNE)}

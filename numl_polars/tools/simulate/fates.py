@@ -10,6 +10,7 @@ from numl_polars.tools.simulate.species import (
     FIRST_NUCLEUS,
     KAON_LONG,
     KAON_PLUS,
+    MASS_GEV,
     MUON,
     NEUTRON,
     NU_E,
@@ -27,12 +28,15 @@ DEDX_GEV_CM = 0.0021
 """Mean loss of a minimally ionising particle in liquid argon."""
 BRAGG_CM, BRAGG_POWER = 0.00216, 1.77
 """Range of a proton of T MeV in liquid argon: BRAGG_CM * T ** BRAGG_POWER (Bragg and Kleeman's rule)."""
-PROTON_GEV = 0.93827
 RADIATION_LENGTH_CM, CRITICAL_GEV = 14.0, 0.032
 INTERACTION_CM = 85.0
 """Mean path of a fast hadron to an inelastic collision."""
 FAST_NEUTRON_GEV, FAST_NEUTRON_CM, SLOW_NEUTRON_CM = 0.008, 60.0, 45.0
 NUCLEUS_CM = 0.01
+PHOTON_CM, ABSORBED_GEV = 18.0, 4e-4
+"""Mean path of a hard photon; energy at which it is half as long, for photons are absorbed soon."""
+PAIR_GEV, HALF_PAIR_GEV = 0.00102, 0.012
+"""Least energy of a photon that makes a pair; energy at which about half of them do."""
 
 ELECTRON_ENDS = {
     "FastScintillation": 0.916,
@@ -50,6 +54,7 @@ POSITRON_ENDS = {"annihil": 0.95, "FastScintillation": 0.03, "StepLimiter": 0.02
 UNTRACKED_PAIR = 0.3
 """Share of the electrons of a muon's pair whose last process is scattering."""
 PHOTONUCLEAR, PHOTONUCLEAR_GEV, SCATTERED_AWAY = 0.03, 0.01, 0.012
+"""Share of photons taken up by nuclei, and their least energy; share whose track ends as they scatter."""
 DECAY_IN_FLIGHT, ANTIMUON_CAPTURE = 0.06, 0.1
 
 INELASTIC = {
@@ -65,11 +70,12 @@ AT_REST = {
     -KAON_PLUS: "hBertiniCaptureAtRest",
     PROTON: "FastScintillation",
 }
+"""How hadrons end that are stopped; those not named here decay."""
 
 
 def range_cm(kinetic: Floats, mass: Floats) -> Floats:
     """Range in cm of charged particles heavier than the electron, of kinetic energy and mass in GeV."""
-    scale = mass / PROTON_GEV
+    scale = mass / MASS_GEV[PROTON]
     bragg = scale * BRAGG_CM * (1e3 * kinetic / scale) ** BRAGG_POWER
     result: Floats = np.minimum(kinetic / DEDX_GEV_CM, bragg)
     return result
@@ -77,7 +83,7 @@ def range_cm(kinetic: Floats, mass: Floats) -> Floats:
 
 def kinetic_left(residual: Floats, mass: Floats) -> Floats:
     """Kinetic energy in GeV of particles that still go `residual` cm; the inverse of `range_cm`."""
-    scale = mass / PROTON_GEV
+    scale = mass / MASS_GEV[PROTON]
     bragg = 1e-3 * scale * (np.maximum(residual, 0.0) / (scale * BRAGG_CM)) ** (1 / BRAGG_POWER)
     result: Floats = np.maximum(np.maximum(residual, 0.0) * DEDX_GEV_CM, bragg)
     return result
@@ -125,8 +131,8 @@ def choose_fates(generation: Generation, rng: np.random.Generator) -> tuple[Floa
 
 def _photon_fates(energy: Floats, rng: np.random.Generator) -> tuple[Floats, Ints]:
     """Lengths and ends of photons of the given energy, GeV."""
-    length = rng.standard_exponential(energy.size) * 18.0 * energy / (energy + 0.0004)
-    converts = rng.random(energy.size) < (energy - 0.00102) / (energy + 0.012)
+    length = PHOTON_CM * rng.standard_exponential(energy.size) * energy / (energy + ABSORBED_GEV)
+    converts = rng.random(energy.size) < (energy - PAIR_GEV) / (energy + HALF_PAIR_GEV)
     end = np.where(converts, CODE["conv"], CODE["phot"])
     rare = rng.random(energy.size)
     end[(rare < PHOTONUCLEAR) & (energy > PHOTONUCLEAR_GEV)] = CODE["photonNuclear"]

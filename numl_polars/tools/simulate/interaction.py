@@ -33,20 +33,28 @@ from numl_polars.tools.simulate.species import (
     Bools,
     Floats,
     Ints,
+    is_meson,
     masses,
     momentum_of,
 )
 
-EMPTY_SHARE, FAINT_SHARE = 0.04, 0.1
+EMPTY_SHARE, FAINT_SHARE = 0.02, 0.1
 """Events that leave nothing in the detector; events of some MeV, like those of the sun or a supernova."""
 FLAVOURS = {NU_MU: 0.59, NU_E: 0.35, NU_TAU: 0.06}
 ANTI_SHARE, NEUTRAL_SHARE = 0.25, 0.3
 ENERGY_WIDTH = 0.85
 MAX_ENERGIES = 25.0
 """Largest neutrino energy, in medians."""
-FAINT_GEV = 0.012
+FAINT_GEV, FAINT_TRANSFER = 0.012, 0.2
 TAU_THRESHOLD_GEV = 3.5
+TRANSFER_SHAPE = (1.3, 2.0)
+"""Parameters of the beta distribution of the share of the energy that goes to the nucleus."""
+LEAST_LEPTON_GEV = 0.002
 BEAM_SPREAD = 0.01
+GENTLE_TRANSFER, GENTLE_SPREAD, HARD_SPREAD = 0.2, 0.3, 0.6
+"""The lepton keeps more of the direction where less than this share of the energy is transferred."""
+EDGE_CM = 3.0
+"""No vertex is nearer to the end of the liquid argon."""
 
 HADRONS = {
     PROTON: 1.3,
@@ -73,9 +81,9 @@ HADRONS = {
 }
 """Mean number of each primary but the lepton; strange and charmed ones more than in nature, to be seen."""
 HADRON_SPREAD = 0.7
+RECOIL_GEV = 0.001
 HALF_MULTIPLICITY_GEV = 0.15
 """Energy transfer at which half the mean number of mesons is reached."""
-FIRST_MESON = 100
 
 
 @dataclass(frozen=True)
@@ -118,18 +126,17 @@ def interact(events: int, detector: Detector, rng: np.random.Generator) -> Inter
 
     lepton = np.where(is_cc, np.sign(pdg) * (np.abs(pdg) - 1), pdg)
     mass = masses(lepton)
-    transfer = rng.beta(1.3, 2.0, events) * np.maximum(energy - mass, 0.0)
-    transfer[faint] *= 0.2
-    lepton_kinetic = np.maximum(energy - mass - transfer, 0.002)
+    transfer = rng.beta(*TRANSFER_SHAPE, events) * np.maximum(energy - mass, 0.0)
+    transfer[faint] *= FAINT_TRANSFER
+    lepton_kinetic = np.maximum(energy - mass - transfer, LEAST_LEPTON_GEV)
     direction = cone(np.tile([0.0, 0.0, 1.0], (events, 1)), BEAM_SPREAD, rng)
-    vertex = np.add(detector.lower, 3.0) + rng.random((events, 3)) * np.subtract(
-        detector.upper, np.add(detector.lower, 6.0)
-    )
+    lower, upper = np.add(detector.lower, EDGE_CM), np.subtract(detector.upper, EDGE_CM)
+    vertex = lower + rng.random((events, 3)) * (upper - lower)
     births = Births()
     start = np.full(events, CODE["primary"])
     source = Generation(np.arange(events), np.full(events, -1), pdg, start, direction, vertex)
     charged = np.flatnonzero(is_cc & ~empty)
-    spread = np.where(transfer < 0.2 * energy, 0.3, 0.6)[charged, None]
+    spread = np.where(transfer < GENTLE_TRANSFER * energy, GENTLE_SPREAD, HARD_SPREAD)[charged, None]
     outgoing = unit(direction[charged] + spread * rng.standard_normal((charged.size, 3)))
     births.add(
         source.take(charged),
@@ -147,7 +154,7 @@ def _hadrons(
     chance = makes_any * transfer / (transfer + HALF_MULTIPLICITY_GEV)
     events = np.arange(source.size)
     for_each = [
-        np.repeat(events, rng.poisson(mean * (chance if FIRST_MESON < abs(code) < NEUTRON else makes_any)))
+        np.repeat(events, rng.poisson(mean * (chance if is_meson(code) else makes_any)))
         for code, mean in HADRONS.items()
     ]
     event = np.concatenate(for_each)
@@ -155,7 +162,7 @@ def _hadrons(
     order = np.argsort(event, kind="stable")
     event, code = event[order], code[order]
     kinetic = split(transfer, event, rng)
-    recoil = 0.001 * rng.standard_exponential(event.size)
+    recoil = RECOIL_GEV * rng.standard_exponential(event.size)
     kinetic[code >= FIRST_NUCLEUS] = recoil[code >= FIRST_NUCLEUS]
     direction = cone(source.momentum[event], HADRON_SPREAD, rng)
     births.add(source.take(event), code, momentum_of(kinetic, masses(code))[:, None] * direction)

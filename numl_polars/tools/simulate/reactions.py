@@ -37,6 +37,7 @@ from numl_polars.tools.simulate.species import (
     TAU,
     Floats,
     conjugate,
+    is_meson,
     kinetic_of,
     masses,
     momentum_of,
@@ -92,7 +93,6 @@ REACTIONS: dict[str, dict[int, float]] = {
 }
 """Mean number of each product of a reaction; the product's start process is the reaction."""
 
-FIRST_MESON = 100
 MESON_THRESHOLD_GEV = 0.35
 LEVEL_GEV = 0.0025
 """Mean energy of a photon from an excited nucleus."""
@@ -131,8 +131,7 @@ def react(births: Births, struck: Generation, process: str, rng: np.random.Gener
     available = _available(struck, process)
     owners, codes = [], []
     for code, mean in REACTIONS[process].items():
-        is_meson = FIRST_MESON <= abs(code) < NEUTRON
-        possible = available > (MESON_THRESHOLD_GEV if is_meson else 0.0)
+        possible = available > (MESON_THRESHOLD_GEV if is_meson(code) else 0.0)
         owners.append(np.repeat(np.arange(struck.size), rng.poisson(mean * possible)))
         codes.append(np.full(owners[-1].size, code))
     owner, code_of = np.concatenate(owners), np.concatenate(codes)

@@ -17,7 +17,7 @@ KAON_SHORT, KAON_ZERO, KAON_PLUS, ETA_PRIME, D_PLUS = 310, 311, 321, 331, 411
 NEUTRON, PROTON, LAMBDA, SIGMA_PLUS = 2112, 2212, 3122, 3222
 DEUTERON, ALPHA, SULPHUR_35, CHLORINE_39 = 1000010020, 1000020040, 1000160350, 1000170390
 ARGON_39, ARGON_40, ARGON_41 = 1000180390, 1000180400, 1000180410
-FIRST_NUCLEUS = 1000000000
+FIRST_MESON, FIRST_NUCLEUS = 100, 1_000_000_000
 
 PROCESSES = (
     "primary",
@@ -95,6 +95,11 @@ def masses(pdg: Ints) -> Floats:
 def conjugate(code: int) -> int:
     """Code of the antiparticle."""
     return code if code in SELF_CONJUGATE else -code
+
+
+def is_meson(code: int) -> bool:
+    """Whether a code, of those known here, is that of a meson."""
+    return FIRST_MESON < abs(code) < NEUTRON
 
 
 def momentum_of(kinetic: Floats, mass: Floats | float) -> Floats:

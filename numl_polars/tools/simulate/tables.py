@@ -52,7 +52,7 @@ class Table:
 def simulate_block(block: int, detector: Detector, seed: int) -> dict[str, Table]:
     """Tables of block number `block`: always the same for the same detector and seed.
 
-    Costs 0.1 to 0.3 seconds and some 100 MB.
+    Costs 0.1 to 0.3 seconds and, where a large event is in it, some 100 MB.
     """
     rng = np.random.default_rng([seed, block])
     interactions = interact(BLOCK_EVENTS, detector, rng)
@@ -78,8 +78,8 @@ def _event_table(interactions: Interactions, detector: Detector, rng: np.random.
         "lep_energy": _float32(interactions.lepton_energy),
         "nu_dir": _float32(interactions.direction),
     }
-    vertex = interactions.vertex
-    if detector.sums_deposits:
+    if detector.has_vertex:
+        vertex = interactions.vertex
         seen = vertex + SPACE_CHARGE_CM * rng.random(vertex.shape)
         tpc = detector.tpc_of(seen)
         wires = [detector.wire_of(view, tpc, seen) for view in range(NUM_VIEWS)]
@@ -119,7 +119,7 @@ def _hit_table(hits: Hits, kept: Bools, detector: Detector, rng: np.random.Gener
         "rms": _float32((RMS_TICKS + hits.width[rows]) * np.exp(0.2 * noise[1])),
         "tpc": _int32(tpc),
     }
-    if detector.swaps_views:
+    if detector.has_views:
         swapped = (tpc % 2 == 1) & (view < Y_VIEW)
         columns["plane"] = _int32(np.where(swapped, 1 - view, view))
         columns["view"] = _int32(view)
