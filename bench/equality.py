@@ -72,12 +72,14 @@ def _compare_objects(name: str, a: Array, b: Array, found: Comparison) -> None:
         x, y = np.asarray(a[attribute]), np.asarray(b[attribute])
         if x.dtype == y.dtype and _equal(x, y):
             continue
-        if attribute not in (JOINT, PLANAR) or x.dtype != y.dtype or not _is_undirected(y):
+        position, number = np.asarray(a["hit/pos"]), np.asarray(a["hit/plane"])
+        if attribute == JOINT:
+            number = np.zeros_like(number)
+        if attribute not in (JOINT, PLANAR) or x.dtype != y.dtype or not _is_undirected(y, number):
             found.differences.append(f"{name}: {attribute}")
             continue
-        position, plane = np.asarray(a["hit/pos"]), np.asarray(a["hit/plane"])
-        sets = [plane == number for number in np.unique(plane)] if attribute == PLANAR else [plane == plane]
-        reasons = {reason for own in sets for reason in _reasons(position, np.flatnonzero(own), x, y)}
+        sets = [np.flatnonzero(number == n) for n in np.unique(number)]
+        reasons = {reason for rows in sets for reason in _reasons(position, rows, x, y)}
         if None in reasons:
             found.differences.append(f"{name}: {attribute}")
         else:
@@ -110,11 +112,12 @@ def _reasons(position: Array, rows: Array, left: Array, right: Array) -> Iterato
         yield None
 
 
-def _is_undirected(edge_index: Array) -> bool:
-    """Whether edges are sorted by source, then target, without repeats and loops, and in both directions."""
+def _is_undirected(edge_index: Array, number: Array) -> bool:
+    """Whether edges are sorted by the number of their set, source and target, once in each direction."""
     pairs = list(zip(*edge_index.tolist(), strict=True)) if edge_index.ndim else []
-    there = set(pairs)
-    return pairs == sorted(there) and all(a != b and (b, a) in there for a, b in pairs)
+    there, of = set(pairs), number.tolist()
+    in_order = sorted(there, key=lambda pair: (of[pair[0]], pair))
+    return pairs == in_order and all(a != b and of[a] == of[b] and (b, a) in there for a, b in pairs)
 
 
 def _edges(place_of: Array, edge_index: Array) -> set[tuple[int, int]]:

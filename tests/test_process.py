@@ -22,6 +22,7 @@ import polars as pl
 import pytest
 
 import numl_polars as nl
+from numl_polars.pipeline import process
 from numl_polars.process import main
 from tests.builder import Table, join, particles, simple_event, without_rows, write_events, write_tables
 from tests.conftest import Run
@@ -299,27 +300,21 @@ def test_process__merged_file_is_the_same_bytes_from_any_ranks(
 
 
 def test_process__more_ranks_than_events(events: Path, base: Graphs, run: Run, tmp_path: Path) -> None:
-    result = run(events, tmp_path / "graphs", "--events", "3:5", "--remove-rank-files", ranks=3)
+    result = run(events, tmp_path / "graphs", "--events", "4:6", "--remove-rank-files", ranks=3)
     assert_done(result)
     graphs = read_graphs(tmp_path / "graphs.h5")
-    assert graphs.names == [name_of(3), name_of(4)]
+    assert graphs.names == [name_of(4)]
+    assert rejected_of(tmp_path / "graphs") == {5: "no_hits"}
     assert all(graphs.records[name] == base.records[name] for name in graphs.names)
     assert files(tmp_path).keys() == {"graphs.h5", "graphs.ledger.parquet", "graphs.report.json"}
 
 
-def test_process__no_merge_leaves_rank_files(events: Path, base: Graphs, run: Run, tmp_path: Path) -> None:
-    result = run(events, tmp_path / "graphs", "--no-merge", ranks=2)
-    assert_done(result)
-    assert files(tmp_path).keys() == {
-        "graphs.0000.h5",
-        "graphs.0001.h5",
-        "graphs.ledger.parquet",
-        "graphs.report.json",
-    }
-    parts = [read_graphs(tmp_path / f"graphs.{rank:04d}.h5") for rank in range(2)]
-    assert parts[0].names + parts[1].names == base.names
-    assert parts[0].records | parts[1].records == base.records
-    assert not any(name.startswith(("samples", "datasize")) for part in parts for name in part.beside)
+def test_process__no_merge_leaves_rank_files(events: Path, base: Graphs, here: Here, tmp_path: Path) -> None:
+    assert_done(here(events, tmp_path / "graphs", "--no-merge"))
+    assert files(tmp_path).keys() == {"graphs.0000.h5", "graphs.ledger.parquet", "graphs.report.json"}
+    graphs = read_graphs(tmp_path / "graphs.0000.h5")
+    assert (graphs.names, graphs.records) == (base.names, base.records)
+    assert graphs.beside.keys() == {"planes", "semantic_classes", "event_classes", "gen"}
 
 
 def test_process__fewer_ranks_leave_no_files_of_more(
@@ -357,7 +352,9 @@ def test_process__option_changes_its_fields_only(
     assert_done(here(events, tmp_path / "graphs", *splits, *options))
     graphs = read_graphs(tmp_path / "graphs.h5")
     assert changed_fields(base, graphs) == (came, went, set())
-    assert read_ledger(tmp_path / "graphs").equals(read_ledger(one_rank[0]))
+    # a detail may name a plane
+    ledgers = [read_ledger(stem).drop("detail") for stem in (tmp_path / "graphs", one_rank[0])]
+    assert ledgers[0].equals(ledgers[1])
     beside = {
         "--planes": {"planes"},
         "--seed": {"samples/train", "samples/validation", "samples/test", "datasize/train"},
@@ -399,7 +396,8 @@ def test_process__fewer_planes_leave_out_events_with_others(events: Path, here: 
     result = here(events, tmp_path / "graphs", "--planes", "u,v")
     assert_done(result)
     assert "No events left" in result.stdout
-    assert set(rejected_of(tmp_path / "graphs").values()) == {*REJECTED.values(), "unknown_plane"}
+    unknown = dict.fromkeys([*KEPT, ORPHAN], "unknown_plane")
+    assert rejected_of(tmp_path / "graphs") == REJECTED | unknown
 
 
 def test_process__node_features(events: Path, base: Graphs, here: Here, tmp_path: Path) -> None:
@@ -493,8 +491,17 @@ def test_process__summary_is_quiet_and_plain(one_rank: tuple[Path, Finished]) ->
     assert f"kept {len(KEPT)} of {len(SIZES)} events" in words
     for reason in REJECTED.values():
         assert f"rejected {list(REJECTED.values()).count(reason)} {reason}" in words
-    for word in ("events/s", "MiB", "graphs.h5", "graphs.report.json", "graphs.ledger.parquet"):
-        assert word in words
+    assert "events/s" in words
+    assert "MiB" in words
+
+
+def test_process__summary_shows_whole_paths(small: Path, here: Here, tmp_path: Path) -> None:
+    folder = tmp_path / ("a_long_name_" * 8)
+    folder.mkdir()
+    result = here(small, folder / "graphs")
+    assert_done(result)
+    for name in ("graphs.h5", "graphs.report.json", "graphs.ledger.parquet"):
+        assert str(folder / name) in result.stdout
 
 
 @pytest.mark.parametrize(("fixture", "ranks"), [("one_rank", 1), ("three_ranks", 3)])
@@ -570,16 +577,11 @@ def test_process__no_events_left_is_said_plainly(
     assert sum(report["rejected"].values()) == report["num_events"] == len(rejected_of(tmp_path / "graphs"))
 
 
-def test_process__no_events_left_on_two_ranks(events: Path, run: Run, tmp_path: Path) -> None:
-    result = run(events, tmp_path / "graphs", "--events", "5:6", ranks=2)
-    assert_done(result)
-    assert result.stdout.count("No events left after selection") == 1
-    assert read_graphs(tmp_path / "graphs.h5").names == []
-
-
 def test_process__file_without_events(here: Here, tmp_path: Path) -> None:
-    tables = join([without_rows(simple_event())])
-    tables["event_table"] = {column: rows[:0] for column, rows in tables["event_table"].items()}
+    tables = {
+        name: {column: rows[:0].reshape(0, rows[:1].size) for column, rows in table.items()}
+        for name, table in join([simple_event()]).items()
+    }
     result = here(write_tables(tmp_path / "run.evt.h5", tables), tmp_path / "graphs")
     assert_done(result)
     assert "No events left" in result.stdout
@@ -1009,22 +1011,18 @@ def fail(*arguments, **keywords):
 
 if "1" in (os.environ.get("PMI_RANK"), os.environ.get("OMPI_COMM_WORLD_RANK")):
     import h5py
-    from h5py import h5d, h5f
+    from h5py import h5f
     stage = {stage!r}
     if stage == "opening input":
         h5py.File = fail
     elif stage == "opening output":
         h5f.create = fail
-    elif stage == "writing an object":
-        h5d.create = fail
     elif stage == "finishing output":
         os.fsync = fail
 """
 
 
-@pytest.mark.parametrize(
-    "stage", ["opening input", "opening output", "writing an object", "finishing output"]
-)
+@pytest.mark.parametrize("stage", ["opening input", "opening output", "finishing output"])
 def test_process__system_fault_of_one_rank_ends_all(
     stage: str, events: Path, earlier: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -1040,21 +1038,21 @@ def test_process__system_fault_of_one_rank_ends_all(
 # ---- launched as several ranks without a working MPI
 
 
-@pytest.mark.parametrize("error", ["ImportError", "RuntimeError"])
+@pytest.mark.parametrize(("error", "rank"), [("ImportError", 0), ("RuntimeError", 0), ("ImportError", 1)])
 def test_process__several_ranks_without_mpi4py(
-    error: str, small: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    error: str, rank: int, small: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "site/mpi4py").mkdir(parents=True)
     (tmp_path / "site/mpi4py/__init__.py").write_text(f"raise {error}('cannot load MPI library')\n")
     (tmp_path / "out").mkdir()
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"), prepend=os.pathsep)
     monkeypatch.setenv("PMI_SIZE", "2")
-    monkeypatch.setenv("PMI_RANK", "0")
+    monkeypatch.setenv("PMI_RANK", str(rank))
     result = run(small, tmp_path / "out/graphs")
-    assert_fault(result, "2 ranks", "cannot load MPI library", "pip install 'numl-polars[mpi]'")
-    monkeypatch.setenv("PMI_RANK", "1")
-    other = run(small, tmp_path / "out/graphs")
-    assert (other.returncode, other.stdout, other.stderr) == (1, "", "")
+    if rank == 0:
+        assert_fault(result, "2 ranks", "cannot load MPI library", "pip install 'numl-polars[mpi]'")
+    else:
+        assert (result.returncode, result.stdout, result.stderr) == (1, "", "")
     assert files(tmp_path / "out") == {}
 
 
@@ -1065,7 +1063,12 @@ def test_process__launcher_of_another_mpi(
     monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
     monkeypatch.setenv("OMPI_COMM_WORLD_RANK", "0")
     result = run(small, tmp_path / "graphs")
-    assert_fault(result, "2 ranks", "MPI sees 1", "pip install 'numl-polars[mpi]'")
+    # mpi4py may warn of the same
+    *warned, last = result.stderr.splitlines()
+    assert all(line.startswith("numl-polars: warning: ") for line in warned)
+    for words in ("numl-polars: started as 2 ranks", "MPI sees 1", "pip install 'numl-polars[mpi]'"):
+        assert words in last
+    assert result.returncode == 1
     assert files(tmp_path) == {}
 
 
@@ -1122,24 +1125,14 @@ def test_import__is_light() -> None:
     }
 
 
-def test_process__run_does_without_torch(small: Path, tmp_path: Path) -> None:
-    result, imported = _imports("-m", "numl_polars.process", small, tmp_path / "graphs")
-    assert result.returncode == 0
-    assert "numba" in imported
-    assert not imported & {"torch", "torch_geometric", "mpi4py"}
-
-
-def test_process__subcommand_does_the_same(events: Path, base: Graphs, tmp_path: Path) -> None:
+def test_process__subcommand_does_the_same_without_torch(events: Path, base: Graphs, tmp_path: Path) -> None:
     program = Path(sys.executable).with_name("numl-polars")
-    result = subprocess.run(
-        [program, "process", events, tmp_path / "graphs", *SPLITS],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert_done(result)
+    result, imported = _imports(program, "process", events, tmp_path / "graphs", *SPLITS)
+    assert result.returncode == 0
     graphs = read_graphs(tmp_path / "graphs.h5")
     assert (graphs.records, graphs.beside) == (base.records, base.beside)
+    assert "numba" in imported
+    assert not imported & {"torch", "torch_geometric", "mpi4py"}
 
 
 # ---- from Python
@@ -1149,7 +1142,7 @@ def test_process__python_equals_command(events: Path, base: Graphs, tmp_path: Pa
     graph = nl.HitGraph(particle_labels=nl.StandardLabels(), event_labels=nl.FlavorLabels())
     calls: list[tuple[int, int]] = []
     with nl.open(events) as opened:
-        report = nl.process(
+        report = process(
             opened[2:12], graph, tmp_path / "graphs", batch_bytes=1, progress=lambda *step: calls.append(step)
         )
     kept = [event for event in KEPT if event in range(2, 12)]
@@ -1163,9 +1156,9 @@ def test_process__python_equals_command(events: Path, base: Graphs, tmp_path: Pa
 def test_process__python_raises_before_writing(small: Path, tmp_path: Path) -> None:
     graph = nl.HitGraph(particle_labels=nl.StandardLabels(), event_labels=nl.FlavorLabels())
     with pytest.raises(nl.OptionError, match="batch size 0 bytes"):
-        nl.process(small, graph, tmp_path / "graphs", batch_bytes=0)
+        process(small, graph, tmp_path / "graphs", batch_bytes=0)
     with pytest.raises(nl.OptionError, match="only if they are merged"):
-        nl.process(small, graph, tmp_path / "graphs", merge=False, remove_rank_files=True)
+        process(small, graph, tmp_path / "graphs", merge=False, remove_rank_files=True)
     with pytest.raises(nl.InputError, match="no column 'charge'"):
         nl.process(
             small,

@@ -4,6 +4,7 @@ A column is read straight into the buffer that Arrow and Polars then use: one da
 read and no copy. Wide datasets are read once and split. Strings of either storage become dictionaries.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,9 @@ import pyarrow as pa
 from numl_polars.errors import InputError
 from numl_polars.schema import EVENT_ID, KEY_COLUMNS, scalar_names
 from numl_polars.tables.strings import dictionary_array, string_width
+
+_CHUNK_SLOTS = 7
+_LARGEST_CACHED_CHUNK = 64 << 20
 
 NUMBERS: dict[str, pl.DataType] = {
     "i1": pl.Int8(),
@@ -63,7 +67,11 @@ class StoredTable:
     @cached_property
     def _datasets(self) -> dict[str, h5py.Dataset]:
         found = {name: self._group.get(name) for name in self._group}
-        return {name: member for name, member in found.items() if isinstance(member, h5py.Dataset)}
+        return {
+            name: _with_chunk_cache(member)
+            for name, member in found.items()
+            if isinstance(member, h5py.Dataset)
+        }
 
     @cached_property
     def keys(self) -> dict[str, h5py.Dataset]:
@@ -184,6 +192,16 @@ def _read_into(dataset: h5py.Dataset, start: int, block: np.ndarray, memory_type
     shape = block.shape if dataset.ndim == 2 else block.shape[:1]
     file_space.select_hyperslab((start, 0)[: dataset.ndim], shape)
     dataset.id.read(h5py.h5s.create_simple(shape), file_space, block, memory_type)
+
+
+def _with_chunk_cache(dataset: h5py.Dataset) -> h5py.Dataset:
+    """The dataset, keeping the last chunk it read: the next batch most often starts in it."""
+    if dataset.chunks is None:
+        return dataset
+    num_bytes = math.prod(dataset.chunks) * dataset.dtype.itemsize
+    access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
+    access.set_chunk_cache(_CHUNK_SLOTS, min(num_bytes, _LARGEST_CACHED_CHUNK), 1.0)
+    return h5py.Dataset(h5py.h5d.open(dataset.file.id, dataset.name.encode(), access))
 
 
 def _arrow(block: np.ndarray, column: ScalarColumn) -> pa.Array:

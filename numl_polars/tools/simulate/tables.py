@@ -174,12 +174,17 @@ def _spacepoint_table(spacepoints: Spacepoints) -> Table:
 
 
 def _int32(values: Ints | Bools) -> NDArray[np.int32]:
-    return values.reshape(len(values), -1).astype(np.int32)
+    return _wide(values).astype(np.int32)
 
 
 def _float32(values: Floats | Ints) -> NDArray[np.float32]:
-    return values.reshape(len(values), -1).astype(np.float32)
+    return _wide(values).astype(np.float32)
 
 
 def _codes(values: Ints) -> NDArray[np.uint8]:
-    return values.reshape(-1, 1).astype(np.uint8)
+    return _wide(values).astype(np.uint8)
+
+
+def _wide(values: Floats | Ints | Bools) -> Floats | Ints | Bools:
+    """The values as a column of a file: (rows, width), with width 1 where there is one a row."""
+    return values if values.ndim > 1 else values[:, None]
