@@ -1,5 +1,6 @@
 """What `numl-polars describe` prints."""
 
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,9 @@ from tests.builder import simple_event, write_events
 
 
 def text_of(path: Path) -> str:
-    console = Console(width=120, record=True, quiet=True)
-    console.print(describe(path))
-    return console.export_text()
+    text = StringIO()
+    Console(file=text, width=120).print(describe(path))
+    return text.getvalue()
 
 
 def test_describe__classes_objects_and_attributes(tmp_path: Path) -> None:
