@@ -16,7 +16,7 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
-@click.option("--events", type=click.IntRange(min=0), required=True, metavar="N", help="Number of events.")
+@click.option("--events", type=click.IntRange(min=1), required=True, metavar="N", help="Number of events.")
 @click.option(
     "--detector",
     type=click.Choice(["uboone", "dune"]),
@@ -55,7 +55,8 @@ def simulate(
             overwrite=overwrite,
             progress=lambda done: bar.advance(task, done),
         )
-    Console().print(summary.render() if hasattr(summary, "render") else summary)
+    rows = ", ".join(f"{number:,} {table}" for table, number in summary.rows.items())
+    click.echo(f"{summary.path}: {summary.events:,} events ({rows}), {summary.bytes / 1e6:,.1f} MB")
 
 
 @cli.command()

@@ -108,7 +108,7 @@ class EventFile(Sequence[Event]):
     Raises
     ------
     InputError
-        The file is missing, may not be read, is no HDF5 file, is cut short, or has no event table.
+        The file is missing, may not be read, is no HDF5 file, is truncated, or has no event table.
     """
 
     def __init__(self, path: str | Path) -> None:

@@ -37,7 +37,6 @@ __all__ = [
     "create_file",
     "create_object_group",
     "object_names",
-    "open_file",
     "read_metadata",
     "read_object",
     "read_record",
@@ -150,25 +149,6 @@ def create_file(part: Path, target: Path) -> Iterator[h5py.File]:
         raise
     with writing(target):  # a full disk may show only now
         file.close()
-
-
-@contextmanager
-def open_file(path: Path) -> Iterator[h5py.File]:
-    """HDF5 file at `path`, open to be read.
-
-    Raises
-    ------
-    InputError
-        There is no such file, or it cannot be read, is not HDF5, or is truncated.
-    """
-    with reading(path):
-        with path.open("rb"):  # HDF5 is less clear about a missing file or permission
-            pass
-        if not h5py.is_hdf5(path):
-            raise InputError(f"{path} is not an HDF5 file")
-        file = h5py.File(path, "r")
-    with file:
-        yield file
 
 
 @contextmanager

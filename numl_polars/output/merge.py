@@ -17,7 +17,6 @@ from numl_polars.output.hdf5 import (
     create_file,
     create_object_group,
     object_names,
-    open_file,
     read_metadata,
     read_record,
     reading,
@@ -27,6 +26,7 @@ from numl_polars.output.hdf5 import (
 )
 from numl_polars.output.layout import GraphMetadata, common_metadata, may_be_empty
 from numl_polars.output.splits import DEFAULT_SPLITS, Splits
+from numl_polars.tables.store import open_hdf5
 
 Progress = Callable[[int, int], None]
 
@@ -182,7 +182,7 @@ def _check_distinct(inputs: Sequence[Path], output: Path) -> None:
 
 
 def _scan(path: Path) -> _Source:
-    with open_file(path) as file, reading(path):
+    with open_hdf5(path) as file, reading(path):
         return _Source(path, object_names(file), read_metadata(file))
 
 
@@ -209,7 +209,7 @@ def _copy(source: _Source, group: h5py.h5g.GroupID, output: Path, advance: _Step
     written give the same file, byte for byte, from any number of ranks.
     """
     copied: dict[str, _Copied] = {}
-    with open_file(source.path) as file:
+    with open_hdf5(source.path) as file:
         objects = file["dataset"].id if source.names else None
         for name in source.names:
             with reading(source.path):
@@ -257,7 +257,7 @@ def _verify(
     sizes = [copied[name].tensor_bytes for name in samples["train"]]
     wrong = []
     try:
-        with open_file(part) as file:
+        with open_hdf5(part) as file:
             with reading(part):
                 right = {
                     "planes or classes": read_metadata(file) == content,

@@ -7,8 +7,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from numl_polars.output.hdf5 import object_names, open_file, read_metadata, read_object
+from numl_polars.output.hdf5 import object_names, read_metadata, read_object
 from numl_polars.output.splits import SPLIT_NAMES
+from numl_polars.tables.store import open_hdf5
 
 
 def describe(path: Path) -> RenderableType:
@@ -19,7 +20,7 @@ def describe(path: Path) -> RenderableType:
     InputError
         The file is not a graph file.
     """
-    with open_file(path) as file:
+    with open_hdf5(path) as file:
         names = object_names(file)
         metadata = read_metadata(file)
         facts = Table(box=None, show_header=False, pad_edge=False)

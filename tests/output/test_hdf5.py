@@ -18,10 +18,10 @@ from numl_polars.output.hdf5 import (
     GraphMetadata,
     Hdf5Writer,
     object_names,
-    open_file,
     read_metadata,
     read_object,
 )
+from numl_polars.tables.store import open_hdf5
 from tests.output.builder import (
     METADATA,
     batch_of,
@@ -41,7 +41,7 @@ DTYPES: st.SearchStrategy[np.dtype[Any]] = st.sampled_from(
 
 
 def read_objects(path: Path) -> dict[str, dict[str, Array]]:
-    with open_file(path) as file:
+    with open_hdf5(path) as file:
         return {name: read_object(file["dataset"][name]) for name in object_names(file)}
 
 
@@ -155,7 +155,7 @@ def test_metadata__round_trip(
 
 def test_object_names__natural_where_order_is_not_kept(tmp_path: Path) -> None:
     path = write_like_pynuml(tmp_path / "a.h5", 10, 9, 100)
-    with open_file(path) as file:
+    with open_hdf5(path) as file:
         assert object_names(file) == ["r1_sr0_evt9", "r1_sr0_evt10", "r1_sr0_evt100"]
 
 
@@ -168,7 +168,7 @@ def expected_files() -> list[Any]:
 def test_writer__layout_equals_expected_files(tmp_path: Path, name: str) -> None:
     shared = shared_folder()
     source, copy = shared / "data" / f"{name}.graphs.h5", tmp_path / "copy.h5"
-    with open_file(source) as file:
+    with open_hdf5(source) as file:
         metadata = read_metadata(file)
     assert metadata is not None
     with Hdf5Writer(copy, metadata) as writer:
@@ -288,19 +288,19 @@ def test_writer__full_disk(tmp_path: Path, num_objects: int, num_hits: int) -> N
     assert hidden(tmp_path) == []
 
 
-def test_open_file__faults(tmp_path: Path) -> None:
+def test_open_hdf5__faults(tmp_path: Path) -> None:
     path = write_graphs(tmp_path / "whole.h5", 1, 2)
     (tmp_path / "short.h5").write_bytes(path.read_bytes()[:-100])
     (tmp_path / "text.h5").write_text("not a graph")
     (tmp_path / "empty.h5").touch()
     for name, message in {
-        "absent.h5": r"cannot read .*absent\.h5: No such file or directory",
+        "absent.h5": r"no such file: .*absent\.h5",
         "short.h5": r"short\.h5 is truncated",
         "text.h5": r"text\.h5 is not an HDF5 file",
         "empty.h5": r"empty\.h5 is not an HDF5 file",
-        "": r"cannot read .*: Is a directory",
+        "": r"is a folder",
     }.items():
-        with pytest.raises(InputError, match=message), open_file(tmp_path / name):
+        with pytest.raises(InputError, match=message), open_hdf5(tmp_path / name):
             pytest.fail("the block must not run")
 
 

@@ -138,7 +138,7 @@ def test_open__not_an_event_file(tmp_path: Path, kind: str) -> None:
         "missing": "no such file",
         "folder": "is a folder",
         "text": "is not an HDF5 file",
-        "cut": "is cut short",
+        "cut": "is truncated",
         "empty": "has no event_table",
     }[kind]
     if kind == "folder":

@@ -1,16 +1,16 @@
 """Writes a simulated event file: checks what is asked for, then block after block of events."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
-import h5py
 import numpy as np
 
-from numl_polars.errors import OptionError, OutputError
+from numl_polars.errors import OptionError
+from numl_polars.output.files import pending, writing
+from numl_polars.output.hdf5 import create_file
 from numl_polars.tools.simulate.detector import DETECTORS, Detector
 from numl_polars.tools.simulate.layout import LAYOUTS, EventFileWriter, Layout
 from numl_polars.tools.simulate.species import Ints
@@ -76,29 +76,26 @@ def simulate(
     OptionError
         An option has a value that is not allowed.
     OutputError
-        The file is there already, or its folder is not.
+        The file is there already, its folder is not, or it cannot be written.
     """
     chosen = _chosen_detector(events, detector, seed, layout)
     target = Path(path)
-    _check_target(target, overwrite)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    spool = partial.with_suffix(".spool")
-    try:
-        spool.mkdir()
-        with h5py.File(partial, "w") as file:
-            writer = EventFileWriter(file, layout, spool)
-            for first_event in range(0, events, BLOCK_EVENTS):
-                number = min(BLOCK_EVENTS, events - first_event)
-                tables = simulate_block(first_event // BLOCK_EVENTS, chosen, seed)
-                cut = {name: table.before(number) for name, table in tables.items()}
+    with (
+        pending(target, overwrite=overwrite) as part,
+        TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as spool,
+        create_file(part, target) as file,
+    ):
+        writer = EventFileWriter(file, layout, Path(spool))
+        for first_event in range(0, events, BLOCK_EVENTS):
+            number = min(BLOCK_EVENTS, events - first_event)
+            tables = simulate_block(first_event // BLOCK_EVENTS, chosen, seed)
+            cut = {name: table.before(number) for name, table in tables.items()}
+            with writing(target):
                 writer.append(cut, event_ids(first_event, number), first_event)
-                if progress is not None:
-                    progress(number)
+            if progress is not None:
+                progress(number)
+        with writing(target):
             writer.close()
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
-        shutil.rmtree(spool, ignore_errors=True)
     return SimulationSummary(target, events, writer.num_rows, target.stat().st_size)
 
 
@@ -123,12 +120,3 @@ def _chosen_detector(events: int, detector: str, seed: int, layout: str) -> Dete
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(repr(name) for name in names)
-
-
-def _check_target(target: Path, overwrite: bool) -> None:
-    if not target.parent.is_dir():
-        raise OutputError(f"{target} cannot be written: there is no folder {target.parent}")
-    if target.is_dir():
-        raise OutputError(f"{target} cannot be written: it is a folder")
-    if target.exists() and not overwrite:
-        raise OutputError(f"{target} is there already; allow it to be overwritten, or choose another name")
