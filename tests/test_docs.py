@@ -1,0 +1,183 @@
+"""The documentation is true: what it shows runs, and its tables are those of the program."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+import numl_polars as nl
+from numl_polars.cli import cli
+from numl_polars.objects.ledger import REASONS
+from tests.conftest import ROOT
+
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+OWN_PAGES = ("getting-started.md", "command.md", "pynuml.md")
+SIMULATED_EVENTS = 15
+RUN = ("numl-polars", "mpirun", "python -m")
+
+COMMAND = (DOCS / "command.md").read_text(encoding="utf-8")
+
+
+def _blocks(text: str) -> Iterator[tuple[str, int, str]]:
+    """Language, line and text of each fenced block."""
+    for found in re.finditer(r"^```(\w+)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+        yield found[1], text[: found.start(2)].count("\n"), found[2]
+
+
+def _section(title: str) -> str:
+    """Text of a section of the command's page, its subsections included."""
+    _, _, rest = COMMAND.partition(f"\n## {title}\n")
+    assert rest, f"docs/command.md has no section {title!r}"
+    return rest.partition("\n## ")[0]
+
+
+def _rows(section: str) -> list[list[str]]:
+    """Cells of the rows of all tables in a section."""
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def _quoted(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def _options(command: click.Command) -> list[click.Option]:
+    return [option for option in command.params if isinstance(option, click.Option)]
+
+
+# ---- the pages run
+
+
+def _run_line(line: str, folder: Path) -> None:
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        shlex.split(line, comments=True),
+        cwd=folder,
+        env=os.environ | {"PATH": programs},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, f"{line}\n{done.stderr}"
+
+
+def _run_page(page: Path, folder: Path, *, commands: bool) -> None:
+    """Run the page's blocks in order: Python in one namespace, and command lines, if asked for."""
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    for language, line, block in _blocks(page.read_text(encoding="utf-8")):
+        if language == "python":
+            exec(compile("\n" * line + block, str(page), "exec"), namespace)
+        elif commands and language in ("bash", "console"):
+            for command in block.splitlines():
+                command = command.removeprefix("$ ")
+                if command.startswith(RUN):
+                    _run_line(command, folder)
+    for value in namespace.values():
+        if isinstance(value, nl.EventFile):
+            value.close()
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "labels.md"], ids=lambda page: page.name)
+def test_page__python_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = page.read_text(encoding="utf-8")
+    code = "".join(block for language, _, block in _blocks(text) if language == "python")
+    if "torch" in code:
+        pytest.importorskip("torch_geometric")
+    monkeypatch.chdir(tmp_path)
+    for name in set(re.findall(r"""nl\.open\(["']([^"']+)["']\)""", code)):
+        nl.simulate(tmp_path / name, events=SIMULATED_EVENTS, seed=1)
+    _run_page(page, tmp_path, commands=False)
+
+
+def test_getting_started__runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch_geometric")
+    pytest.importorskip("mpi4py")
+    monkeypatch.chdir(tmp_path)
+    _run_page(DOCS / "getting-started.md", tmp_path, commands=True)
+
+
+# ---- the tables are those of the program
+
+
+@pytest.mark.parametrize("name", sorted(cli.commands))
+def test_command__options_table_is_complete(name: str) -> None:
+    command = cli.commands[name]
+    rows = {tuple(_quoted(row[0])): row for row in _rows(_section(f"numl-polars {name}")) if "`--" in row[0]}
+    options = {(*option.opts, *option.secondary_opts): option for option in _options(command)}
+    assert sorted(rows) == sorted(options)
+    for names, option in options.items():
+        default, meaning = rows[names][1:]
+        choices = option.type.choices if isinstance(option.type, click.Choice) else ()
+        assert all(f"`{choice}`" in default + meaning for choice in choices), names
+        if option.is_flag:
+            assert default == ("merge" if names[0] == "--merge" else "off"), names
+        elif not option.required:
+            assert _quoted(default) == [str(option.default)], names
+
+
+@pytest.mark.parametrize("name", OWN_PAGES)
+def test_page__names_no_option_that_is_not_there(name: str) -> None:
+    known = {
+        word
+        for command in cli.commands.values()
+        for option in _options(command)
+        for word in (*option.opts, *option.secondary_opts)
+    }
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", (DOCS / name).read_text(encoding="utf-8")))
+    assert named - known - {"--help"} == set()
+
+
+def test_command__ledger_table_is_complete() -> None:
+    rows = [row for row in _rows(_section("The ledger")) if row[1] in ("left out", "kept")]
+    assert [_quoted(row[0]) for row in rows] == [[reason] for reason in REASONS]
+
+
+def test_command__object_table_is_complete(tmp_path: Path) -> None:
+    written: set[str] = set()
+    for detector in ("uboone", "dune"):
+        path = tmp_path / f"{detector}.evt.h5"
+        nl.simulate(path, events=SIMULATED_EVENTS, detector=detector, seed=1)
+        graph = nl.HitGraph(
+            particle_labels=nl.StandardLabels(),
+            event_labels=nl.FlavorLabels(),
+            vertex=detector == "uboone",
+            position=detector == "dune",
+            detailed_truth=True,
+        )
+        with nl.open(path) as events:
+            (batch,) = events.batches(1 << 30)
+            written |= {attribute.name for attribute in graph.build(batch).objects.attributes}
+    table = [name for row in _rows(_section("The object")) for name in _quoted(row[0])]
+    assert sorted(table) == sorted({*written, "sp/num_nodes"})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_page__links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"\w+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        linked = (page.parent / name).resolve() if name else page
+        assert linked.exists(), target
+        if anchor:
+            titles = re.findall(r"^#+ (.*)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
+            anchors = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+            assert anchor in anchors, target
+
+
+def test_index__names_every_page() -> None:
+    index = (DOCS / "index.md").read_text(encoding="utf-8")
+    missing = [
+        page.name for page in DOCS.glob("*.md") if page.name != "index.md" and f"({page.name})" not in index
+    ]
+    assert missing == []
