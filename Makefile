@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 SHARED ?= ../shared
 
-.PHONY: demo test lint types tests bench clean
+.PHONY: demo test lint types tests bench docs clean
 
 # the demo needs neither torch nor the development tools
 $(VENV)/.demo: pyproject.toml constraints.txt
@@ -52,6 +52,9 @@ $(PEER)/.done: constraints.txt
 
 bench: $(VENV)/.demo $(PEER)/.done
 	$(BIN)/python bench/against_pynuml.py --peer-python $(PEER)/bin/python
+
+docs: $(VENV)/.dev
+	$(BIN)/python -c 'from numl_polars.tools.data_model import render; print(render(), end="")' > docs/data-model.md
 
 clean:
 	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -15,7 +15,7 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("output", metavar="OUT", type=click.Path(path_type=Path, readable=False))
 @click.option("--events", type=click.IntRange(min=1), required=True, metavar="N", help="Number of events.")
 @click.option(
     "--detector",
@@ -60,8 +60,8 @@ def simulate(
 
 
 @cli.command()
-@click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("output", metavar="OUT", type=click.Path(path_type=Path, readable=False))
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False))
 @click.option(
     "--splits", default="90/5/5", show_default=True, metavar="TRAIN/VAL/TEST", help="Shares of the samples."
 )
@@ -96,7 +96,7 @@ def merge(
 
 
 @cli.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path, readable=False))
 @click.option("--debug", is_flag=True, help="Show the traceback of a fault.")
 def describe(file: Path, debug: bool) -> None:
     """Show what a graph FILE holds: classes, objects, samples, attributes."""

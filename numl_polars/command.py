@@ -115,4 +115,4 @@ def _abort() -> int:
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"numl-polars: warning: {message}", file=sys.stderr, flush=True)
+    _say(f"warning: {message}")

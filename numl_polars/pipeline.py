@@ -7,7 +7,8 @@ a batch at a time; when all are done the ranks' files take their names, and rank
 import json
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
@@ -26,7 +27,7 @@ from numl_polars.events.partition import balanced_ranges, batch_ranges
 from numl_polars.mpi import World, world
 from numl_polars.objects.hit_graph import HitGraph
 from numl_polars.objects.ledger import REASONS, concat_ledgers
-from numl_polars.output.files import pending, writing
+from numl_polars.output.files import finish, pending, writing
 from numl_polars.output.hdf5 import Hdf5Writer
 from numl_polars.output.layout import GraphMetadata
 from numl_polars.output.merge import merge as merge_files
@@ -93,7 +94,7 @@ def process(
         What to make of an event.
     output
         Stem of the output: ``{output}.h5`` is the merged file, ``{output}.0000.h5`` that of rank 0, beside
-        them stand ``{output}.report.json`` and ``{output}.ledger.parquet``.
+        them stand ``{output}.report.json`` and ``{output}.ledger.parquet``. An ending ``.h5`` is left out.
     event_range
         Process this range of `events`.
     merge
@@ -129,9 +130,10 @@ def process(
         raise OptionError("the ranks' files can be removed only if they are merged")
     begin, stages = perf_counter(), Stages()
     ranks = ranks if ranks is not None else world()
-    targets = Targets(Path(output), ranks.size, merge)
+    targets = Targets.of(Path(output), ranks.size, merge=merge)
     with stages("plan"):
-        ranks.on_first(lambda: targets.check(overwrite=overwrite))
+        source = events.path if isinstance(events, EventFile) else Path(events)
+        ranks.on_first(lambda: targets.check(source, overwrite=overwrite))
         events = _open(events, ranks)[event_range]
         plan = ranks.on_first(lambda: make_plan(events, graph, ranks.size))
         events.share_offsets(plan.offsets)
@@ -140,54 +142,78 @@ def process(
         compile_kernels()
 
     facts = _facts(events, graph, batch_bytes=batch_bytes, splits=str(splits), seed=splits.seed)
+    writer = Hdf5Writer(
+        targets.rank_file(ranks.rank), _metadata(graph, facts), overwrite=overwrite, hidden=True
+    )
     try:
-        with Hdf5Writer(
-            targets.rank_file(ranks.rank), _metadata(graph, facts), overwrite=overwrite
-        ) as writer:
-            result = _process_rank(events, graph, plan, writer, stages, batch_bytes, progress, ranks)
-            # no file takes its name before every rank is done
+        with _fault_of_rank(ranks), writer:
             ranks.barrier()
+            result = _process_rank(events, graph, plan, writer, stages, batch_bytes, progress, ranks)
+        results = ranks.gather((result, writer.part))
     except BaseException:
         # the other ranks are ended before they can remove theirs
         targets.remove_unfinished()
         raise
-    results = ranks.gather(result)
 
-    def finish() -> RunReport:
-        outputs = [targets.rank_file(rank) for rank in range(ranks.size)]
-        targets.remove_stale()
+    def finish_run() -> RunReport:
+        parts = [part for _, part in results]
         merging = Stages()
         if merge:
-            advance = None if progress is None else partial(progress, "merge")
             with merging("merge"):
                 merge_files(
-                    outputs,
+                    parts,
                     targets.merged,
                     splits=splits,
                     overwrite=overwrite,
-                    remove_inputs=remove_rank_files,
-                    progress=advance,
+                    progress=None if progress is None else partial(progress, "merge"),
                 )
-            outputs = [targets.merged, *([] if remove_rank_files else outputs)]
-        ledger = concat_ledgers([frame for one in results for frame in one.ledgers])
+        outputs = [] if remove_rank_files else [targets.rank_file(rank) for rank in range(ranks.size)]
+        for part, path in zip(parts, outputs, strict=False):
+            finish(part, path, overwrite=overwrite)
+        targets.remove_stale(outputs)
+        ledger = concat_ledgers([frame for one, _ in results for frame in one.ledgers])
         with pending(targets.ledger, overwrite=overwrite) as part, writing(targets.ledger):
             ledger.write_parquet(part)
         report = RunReport(
             num_events=len(events),
-            num_kept=sum(one.num_kept for one in results),
+            num_kept=sum(one.num_kept for one, _ in results),
             rejected=_count_by_reason(ledger, rejected=True),
             noted=_count_by_reason(ledger, rejected=False),
-            num_untrained_hits=sum(one.num_untrained for one in results),
+            num_untrained_hits=sum(one.num_untrained for one, _ in results),
             seconds=perf_counter() - begin,
-            stages=stage_seconds([one.seconds for one in results]) | stage_seconds([merging.seconds]),
-            peak_memory=[one.peak_memory for one in results],
-            outputs=[*outputs, targets.ledger, targets.report],
+            stages=stage_seconds([one.seconds for one, _ in results]) | stage_seconds([merging.seconds]),
+            peak_memory=[one.peak_memory for one, _ in results],
+            outputs=[*([targets.merged] if merge else []), targets.report, targets.ledger, *outputs],
             **facts,
         )
         report.write(targets.stem, overwrite=overwrite)
         return report
 
-    return ranks.on_first(finish)
+    def finish_or_remove() -> RunReport:
+        try:
+            return finish_run()
+        finally:
+            for _, part in results:
+                part.unlink(missing_ok=True)
+
+    return ranks.on_first(finish_or_remove)
+
+
+@contextmanager
+def _fault_of_rank(ranks: World, where: str = "") -> Iterator[None]:
+    """Any fault of the block as a RankError that says which rank, and `where`.
+
+    Of a rank alone, what the user can mend passes unchanged, unless it has a place to be named.
+    """
+    try:
+        yield
+    except RankError:
+        raise
+    except Exception as error:
+        fault = str(error) if isinstance(error, NumlError) else f"{type(error).__name__}: {error}"
+        if ranks.size == 1 and not where and isinstance(error, NumlError):
+            raise
+        raise RankError(f"rank {ranks.rank}{where}: {fault}") from error
 
 
 def _open(events: EventFile | str | Path, ranks: World) -> EventFile:
@@ -197,7 +223,7 @@ def _open(events: EventFile | str | Path, ranks: World) -> EventFile:
     if ranks.size == 1:
         return EventFile(path)
     ranks.on_first(lambda: EventFile(path).close())
-    with warnings.catch_warnings():
+    with _fault_of_rank(ranks), warnings.catch_warnings():
         # rank 0 has said it
         warnings.simplefilter("ignore", EventFileWarning)
         return EventFile(path)
@@ -235,6 +261,7 @@ def _facts(events: EventFile, graph: HitGraph, **options: Any) -> dict[str, Any]
     source = {
         "file": events.name,
         "bytes": events.path.stat().st_size,
+        "events": len(events.ids),
         "start": events.start,
         "stop": events.stop,
     }
@@ -269,7 +296,7 @@ def _process_rank(
     result = RankResult()
     finished = 0
     for start, stop in batch_ranges(plan.num_bytes, batch_bytes, *plan.ranges[ranks.rank]):
-        try:
+        with _fault_of_rank(ranks, f", events [{start}, {stop})"):
             batch = Batch(events, start, stop)
             with stages("read"):
                 for table, names in columns.items():
@@ -277,9 +304,6 @@ def _process_rank(
             built = graph.build(batch, stages)
             with stages("write"):
                 writer.write(built.objects)
-        except Exception as error:
-            fault = str(error) if isinstance(error, NumlError) else f"{type(error).__name__}: {error}"
-            raise RankError(f"rank {ranks.rank}, events [{start}, {stop}): {fault}") from error
         result.num_kept += len(built.objects)
         result.num_untrained += built.untrained_hits
         result.ledgers.append(built.ledger)

@@ -27,8 +27,8 @@ Examples:
 
 
 @click.command(name="process", epilog=EXAMPLES)
-@click.argument("events", type=click.Path(path_type=Path))
-@click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("events", type=click.Path(path_type=Path, readable=False))
+@click.argument("output", metavar="OUT", type=click.Path(path_type=Path, readable=False))
 @click.option(
     "--particle-labels",
     type=click.Choice(["standard", "none"]),
@@ -169,10 +169,16 @@ def process_command(
     if ranks.rank == 0:
         from rich.console import Console
 
-        console = Console()
-        if not report.num_kept:
+        # a pipe has no width: paths must come out whole
+        console = Console() if Console().is_terminal else Console(width=_PIPE_WIDTH)
+        if not report.num_events:
+            console.print(f"No events in this range: the file has {report.input['events']:,}.")
+        elif not report.num_kept:
             console.print("No events left after selection: the output holds no graph.")
         console.print(report.render())
+
+
+_PIPE_WIDTH = 1000
 
 
 def _particle_labels(name: str) -> "ParticleLabels | None":

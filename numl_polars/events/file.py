@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from textwrap import shorten
 from types import TracebackType
 from typing import Self, overload
 
@@ -24,6 +25,7 @@ from numl_polars.tables.store import StoredTable, open_hdf5, read_rows
 Int64s = NDArray[np.int64]
 
 BATCH_BYTES = 8 << 20
+_REPR_WIDTH = 70
 
 
 class EventFileWarning(UserWarning):
@@ -272,7 +274,8 @@ class EventFile(Sequence[Event]):
         span = "" if whole else f" [{self.start}, {self.stop}) of {len(self.ids)}"
         lines = [f"EventFile({str(self.path)!r}): {len(self):,} events{span}"]
         for name, table in self._storage.tables.items():
-            lines.append(f"  {name:<20}{table.num_rows:>14,} rows  {', '.join(table.columns)}")
+            rows = table.num_rows if whole else self.num_rows(name)
+            lines.append(f"  {name:<20}{rows:>14,} rows  {shorten(', '.join(table.columns), _REPR_WIDTH)}")
         if self.stray_members:
             lines.append(f"  not tables: {', '.join(self.stray_members)}")
         return "\n".join(lines)

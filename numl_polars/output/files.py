@@ -40,25 +40,24 @@ def check_target(target: Path, *, overwrite: bool = False) -> None:
 
 
 @contextmanager
-def pending(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """Hidden name in the folder of `target`, which takes the place of `target` when the block ends well.
+def unfinished(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Hidden name in the folder of `target`, under which a whole file is left when the block ends well.
 
-    What is written under the name is brought to the disk, then renamed in one step; until then `target` is as
-    it was. If the block raises, the file is removed. A process that is killed leaves the hidden file, never a
-    visible one. Exceptions of the block pass unchanged.
+    What is written under the name is brought to the disk; `finish` gives it the name of `target`. If the
+    block raises, the file is removed. A process that is killed leaves the hidden file, never a visible one.
+    Exceptions of the block pass unchanged.
 
     Parameters
     ----------
     target
-        File to write.
+        File to write; it is left as it is.
     overwrite
         Whether a file that is there may be replaced.
 
     Raises
     ------
     OutputError
-        As `check_target`; also if the file cannot be brought to the disk, or if another one has appeared
-        under the name of `target` meanwhile and `overwrite` is false.
+        As `check_target`; also if the file cannot be brought to the disk.
     """
     check_target(target, overwrite=overwrite)
     # Ranks on two machines may have one process number in one shared folder, so the number is not enough.
@@ -67,10 +66,36 @@ def pending(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
         yield part
         with writing(target):
             _bring_to_disk(part)
-            check_target(target, overwrite=overwrite)
-            part.replace(target)
-            with suppress(OSError):  # some network file systems refuse to sync a folder
-                _bring_to_disk(target.parent)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def finish(part: Path, target: Path, *, overwrite: bool = False) -> None:
+    """Give the whole file at `part` the name of `target`, in one step.
+
+    Raises
+    ------
+    OutputError
+        It cannot be renamed, or another file has appeared under the name meanwhile and `overwrite` is false.
+    """
+    with writing(target):
+        check_target(target, overwrite=overwrite)
+        part.replace(target)
+        with suppress(OSError):  # some network file systems refuse to sync a folder
+            _bring_to_disk(target.parent)
+
+
+@contextmanager
+def pending(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Hidden name in the folder of `target`, which takes the place of `target` when the block ends well.
+
+    As `unfinished`, then `finish`.
+    """
+    with unfinished(target, overwrite=overwrite) as part:
+        yield part
+    try:
+        finish(part, target, overwrite=overwrite)
     finally:
         part.unlink(missing_ok=True)
 

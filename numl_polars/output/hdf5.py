@@ -21,7 +21,7 @@ from h5py import h5d, h5f, h5g, h5o, h5p, h5s, h5t
 
 from numl_polars.errors import InputError, OutputError
 from numl_polars.objects.batch import Array, ObjectBatch
-from numl_polars.output.files import pending, reason, writing
+from numl_polars.output.files import pending, reason, unfinished, writing
 from numl_polars.output.layout import (
     METADATA_KEYS,
     GraphMetadata,
@@ -60,6 +60,8 @@ class Hdf5Writer:
         File-level content.
     overwrite
         Whether a file that is there may be replaced.
+    hidden
+        Leave the whole file under its hidden name, `part`; `files.finish` gives it that of `path`.
 
     Raises
     ------
@@ -68,16 +70,19 @@ class Hdf5Writer:
         be completed.
     """
 
-    def __init__(self, path: Path, metadata: GraphMetadata, *, overwrite: bool = False) -> None:
+    def __init__(
+        self, path: Path, metadata: GraphMetadata, *, overwrite: bool = False, hidden: bool = False
+    ) -> None:
         self.path = path
         self.metadata = metadata
         self.overwrite = overwrite
+        self._target = unfinished if hidden else pending
         self._record = np.empty(1 << 16, np.uint8)
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            part = stack.enter_context(pending(self.path, overwrite=self.overwrite))
-            file = stack.enter_context(create_file(part, self.path))
+            self.part = stack.enter_context(self._target(self.path, overwrite=self.overwrite))
+            file = stack.enter_context(create_file(self.part, self.path))
             with writing(self.path):
                 write_metadata(file, self.metadata)
                 self._group = create_object_group(file)

@@ -44,7 +44,7 @@ class MergeSummary:
     num_objects
         Number of objects in it.
     num_samples
-        Number of objects by split.
+        Number of objects by split; objects without nodes of a kind are in none.
     num_bytes
         Size of the merged file.
     inputs_removed
@@ -68,10 +68,11 @@ class _Source:
 
 @dataclass(frozen=True)
 class _Copied:
-    """Checksum of an object's record, and the bytes of its tensors."""
+    """Checksum of an object's record, the bytes of its tensors, and whether it lacks no nodes."""
 
     checksum: int
     tensor_bytes: int
+    has_all_nodes: bool
 
 
 def merge(
@@ -88,7 +89,9 @@ def merge(
 
     Objects keep the order of the inputs, and within one that of `hdf5.object_names`. The result also has
     ``samples/train``, ``samples/validation`` and ``samples/test`` (object names) and ``datasize/train``
-    (int64, bytes of each train object's tensors, in the order of ``samples/train``). It is read back before
+    (int64, bytes of each train object's tensors, in the order of ``samples/train``). An object without nodes
+    of a kind (an event without spacepoints) is in no sample: no reader of the layout can put it in a batch
+    with others. The result is read back before
     it takes its name: the same objects in the same order, each with the checksum (CRC-32) taken when it was
     copied. One object is held in memory at a time.
 
@@ -114,8 +117,8 @@ def merge(
     Raises
     ------
     InputError
-        An input cannot be read, is no graph file, has other file-level content than another, or repeats an
-        object; or there is no file-level content at all.
+        An input cannot be read, is no graph file, has other file-level content or attributes than another,
+        or repeats an object; or there is no file-level content at all.
     OptionError
         `output` is one of the inputs, or an input is given twice.
     OutputError
@@ -133,7 +136,6 @@ def merge(
     content = common_metadata(found)
     content = replace(content, provenance={**content.provenance, "splits": json.dumps(asdict(splits))})
     names = [name for source in sources for name in source.names]
-    samples = splits.assign(names)
     advance = _Steps(2 * len(names), progress)
 
     with pending(output, overwrite=overwrite) as part:
@@ -142,8 +144,10 @@ def merge(
                 write_metadata(file, content)
                 group = create_object_group(file)
             copied: dict[str, _Copied] = {}
+            attributes = _Attributes()
             for source in sources:
-                copied |= _copy(source, group, output, advance)
+                copied |= _copy(source, group, output, attributes, advance)
+            samples = splits.assign([name for name in names if copied[name].has_all_nodes])
             with writing(output):
                 _write_samples(file, samples, copied)
         _verify(part, output, content, copied, samples, advance)
@@ -202,7 +206,28 @@ def _check_repeats(sources: Sequence[_Source]) -> None:
         )
 
 
-def _copy(source: _Source, group: h5py.h5g.GroupID, output: Path, advance: _Steps) -> dict[str, _Copied]:
+class _Attributes:
+    """The attributes that all objects must have, or no batch of them can be made."""
+
+    def __init__(self) -> None:
+        self.names: list[str] | None = None
+        self.first = ""
+
+    def check(self, compound: h5t.TypeID, name: str, path: Path) -> None:
+        """Raise InputError if the object has others than the first one."""
+        names = [compound.get_member_name(i).decode() for i in range(compound.get_nmembers())]
+        if self.names is None:
+            self.names, self.first = names, f"'{name}' in {path}"
+        elif names != self.names:
+            odd = sorted(set(names) ^ set(self.names)) or ["their order"]
+            raise InputError(
+                f"objects differ in their attributes ({', '.join(odd)}): '{name}' in {path}, {self.first}"
+            )
+
+
+def _copy(
+    source: _Source, group: h5py.h5g.GroupID, output: Path, attributes: _Attributes, advance: _Steps
+) -> dict[str, _Copied]:
     """What there is to check of each object of one input, by name, once it is copied to `group`.
 
     H5Ocopy is a little faster, but what it writes depends on how the input came to be; records read and
@@ -214,25 +239,27 @@ def _copy(source: _Source, group: h5py.h5g.GroupID, output: Path, advance: _Step
         for name in source.names:
             with reading(source.path):
                 compound, record = read_record(objects, name)
+            attributes.check(compound, name, source.path)
             with writing(output):
                 write_record(group, name, compound, record)
-            copied[name] = _Copied(_checksum(compound, record), _tensor_bytes(compound, record))
+            copied[name] = _look_at(compound, record)
             advance()
     return copied
 
 
-def _tensor_bytes(compound: h5t.TypeID, record: Array) -> int:
-    """Bytes of the object's arrays; a scalar 0 that stands for an empty array has none."""
+def _look_at(compound: h5t.TypeID, record: Array) -> _Copied:
+    """What is to be known of an object; a scalar 0 that stands for an empty array has no bytes."""
     size: int = record.size
+    has_all_nodes = True
     for i in range(compound.get_nmembers()):
-        if compound.get_member_class(i) == h5t.ARRAY or not may_be_empty(
-            compound.get_member_name(i).decode()
-        ):
+        name = compound.get_member_name(i).decode()
+        if compound.get_member_class(i) == h5t.ARRAY or not may_be_empty(name):
             continue
         start, num_bytes = compound.get_member_offset(i), compound.get_member_type(i).get_size()
         if not record[start : start + num_bytes].any():
             size -= num_bytes
-    return size
+            has_all_nodes = has_all_nodes and name.endswith("/edge_index")
+    return _Copied(_checksum(compound, record), size, has_all_nodes)
 
 
 def _write_samples(

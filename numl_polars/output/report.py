@@ -35,7 +35,7 @@ class RunReport:
     rejected
         Number of events that did not, by reason.
     noted
-        Number of things noticed on events that were kept, by reason.
+        Number of events with a remark, kept or not, by reason.
     num_untrained_hits
         Number of hits of the untrained class, written as -1.
     seconds

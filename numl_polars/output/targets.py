@@ -1,9 +1,11 @@
 """The files of a run, named by its stem."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
 
+from numl_polars.errors import OutputError
 from numl_polars.output.files import check_target
 from numl_polars.output.report import report_path
 
@@ -15,6 +17,11 @@ class Targets:
     stem: Path
     num_ranks: int
     merge: bool
+
+    @classmethod
+    def of(cls, output: Path, num_ranks: int, *, merge: bool) -> "Targets":
+        """Files of a run that was asked for `output`: a stem, or the merged file by its whole name."""
+        return cls(output.with_suffix("") if output.suffix == ".h5" else output, num_ranks, merge)
 
     @property
     def merged(self) -> Path:
@@ -42,19 +49,20 @@ class Targets:
             if path.name[len(self.stem.name) + 1 : -3].isdigit()
         )
 
-    def check(self, *, overwrite: bool) -> None:
-        """Raise an OutputError if the run could not write its files."""
+    def check(self, source: Path, *, overwrite: bool) -> None:
+        """Raise an OutputError if the run could not write its files, or would write over its `source`."""
         files = [self.rank_file(rank) for rank in range(self.num_ranks)]
-        files += [self.ledger, self.report, *([self.merged] if self.merge else [])]
+        files += [self.ledger, self.report, self.merged]
         for path in [*files, *self._earlier_rank_files()]:
+            if path.resolve() == source.resolve():
+                raise OutputError(f"{path} is the input of the run; choose another name for the output")
             check_target(path, overwrite=overwrite)
 
-    def remove_stale(self) -> None:
-        """Remove files of ranks that an earlier, overwritten run had and this one has not."""
-        own = {self.rank_file(rank) for rank in range(self.num_ranks)}
-        for path in self._earlier_rank_files():
-            if path not in own:
-                path.unlink()
+    def remove_stale(self, rank_files: Collection[Path]) -> None:
+        """Remove what an earlier run left that this one, with its `rank_files`, does not replace."""
+        stale = set(self._earlier_rank_files()).difference(rank_files)
+        for path in stale if self.merge else {*stale, self.merged}:
+            path.unlink(missing_ok=True)
 
     def remove_unfinished(self) -> None:
         """Remove what ranks of this run were writing."""

@@ -1,4 +1,4 @@
-"""The schema as a page of documentation: ``python -m numl_polars.tools.data_model > docs/data-model.md``."""
+"""The schema as a page of documentation; ``make docs`` writes it to ``docs/data-model.md``."""
 
 from numl_polars.schema import HIT_COORDINATES, TABLES, Table
 
@@ -6,7 +6,7 @@ _INTRODUCTION = """\
 # Data model
 
 What event files hold and the names under which it is read. This page is made from `numl_polars/schema.py` by
-`python -m numl_polars.tools.data_model`; a test keeps the two equal.
+`make docs`; a test keeps the two equal.
 
 An event file is an HDF5 file; each **table** is a group, each **column** a dataset of it, all of one length.
 Whatever else a file holds reads the same way: unknown tables and columns keep their names, wide columns get
@@ -52,7 +52,3 @@ def _generations() -> str:
     lines += ["| plane | wire or projection | time or drift |", "|---|---|---|"]
     lines += ["| " + " | ".join(f"`{name}`" for name in names) + " |" for names in HIT_COORDINATES]
     return "\n".join([*lines, "", "A deposit's weight is `energy`, else `energy_fraction`.", ""])
-
-
-if __name__ == "__main__":
-    print(render(), end="")

@@ -64,7 +64,7 @@ def test_repr__names_tables_and_columns(events: EventFile) -> None:
     text = repr(events)
     assert "7 events" in text
     assert "hit_table" in text
-    assert "local_wire" in text
+    assert "hit_id" in text
     assert "[2, 4) of 7" in repr(events[2:4])
 
 
