@@ -29,6 +29,8 @@ WARM_UP_EVENTS = 10
 
 Run = dict[str, Any]
 console = Console()
+if not console.is_terminal:
+    console = Console(width=110)
 
 
 @click.command(help=__doc__)
@@ -125,30 +127,41 @@ def seconds(result: dict[str, Any], program: str, clock: str = "seconds") -> lis
 
 
 def times(results: dict[str, Any]) -> Table:
-    """Median, spread and ratio."""
+    """Medians, spread and ratios; "by pair" is the least and the most that two successive runs give.
+
+    CPU time is less moved than wall time by what else the machine does.
+    """
     table = Table("", title="Processing one file on one rank")
-    for column in ("median s", "least s", "most s", "CPU s", "events/s", "MiB", "times as fast", "by CPU"):
+    for column in (
+        "median s",
+        "least s",
+        "most s",
+        "CPU s",
+        "events/s",
+        "MiB",
+        "times as fast",
+        "by pair",
+        "by CPU",
+    ):
         table.add_column(column, justify="right")
     for detector, result in results.items():
         for program, runs in result["runs"].items():
             taken = seconds(result, program)
+            pairs = [peer / own for peer, own in zip(seconds(result, "pynuml"), taken, strict=True)]
+            cpu = median(seconds(result, program, "cpu_seconds"))
             table.add_row(
                 f"{detector} {program}",
                 f"{median(taken):.2f}",
                 f"{min(taken):.2f}",
                 f"{max(taken):.2f}",
-                f"{median(seconds(result, program, 'cpu_seconds')):.2f}",
+                f"{cpu:.2f}",
                 f"{runs[0]['events'] / median(taken):,.1f}",
                 f"{max(run['peak_memory'] for run in runs) / 2**20:,.0f}",
                 f"{median(seconds(result, 'pynuml')) / median(taken):.1f}",
-                f"{cpu_ratio(result, program):.1f}",
+                f"{min(pairs):.1f}, {max(pairs):.1f}",
+                f"{median(seconds(result, 'pynuml', 'cpu_seconds')) / cpu:.1f}",
             )
     return table
-
-
-def cpu_ratio(result: dict[str, Any], program: str) -> float:
-    """CPU time of pynuml over that of `program`; less moved than wall time by what else the machine does."""
-    return median(seconds(result, "pynuml", "cpu_seconds")) / median(seconds(result, program, "cpu_seconds"))
 
 
 def stages(results: dict[str, Any]) -> Table:

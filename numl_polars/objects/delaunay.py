@@ -1,8 +1,9 @@
 """Delaunay triangulation of many point sets.
 
-Qhull with joggled input (`QJ`), as in pynuml: its joggle is seeded, so that the same points always give the
-same edges, on points of one circle and where hits of two planes share a position as well. What Qhull does
-not take is defined here.
+Those of Qhull with joggled input (`QJ`), as in pynuml: its joggle is seeded, so that the same points always
+give the same edges, on points of one circle and where hits of two planes share a position as well. A kernel
+does what Qhull does, for all sets at once; the few sets it does not settle go to Qhull itself, in SciPy. What
+Qhull does not take is defined here.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from numl_polars.objects.edges import counting_order, undirected_edges
 from numl_polars.objects.rows import event_rows
+from numl_polars.objects.triangulate import LEFT, LINE, triangulate
 
 Int64s = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -98,38 +100,37 @@ def triangulation_edges(points: NDArray[np.float32], usable: NDArray[np.bool_], 
     int64 (2, E): rows of `points`, both directions of each edge, without repeats, sorted by source, then
     target. Two points are joined; points on one line are joined to their neighbours along it.
     """
-    pieces = []
     rows = np.flatnonzero(usable)
+    own = points[rows].astype(np.float64)
     bounds = np.searchsorted(rows, offsets)
-    for start, stop in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-        if stop - start > 1:
-            own = rows[start:stop]
-            pieces.append(own[_segments(points[own].astype(np.float64))])
-    segments = np.concatenate(pieces) if pieces else np.empty((0, 2), np.int64)
-    edges: Int64s = undirected_edges(segments, len(points))
+    segments, kinds = triangulate(own, bounds)
+    pieces = [segments, _chains(own, bounds, kinds == LINE)]
+    for s in np.flatnonzero(kinds == LEFT).tolist():
+        pieces.append(bounds[s] + _segments(own[bounds[s] : bounds[s + 1]]))
+    edges: Int64s = undirected_edges(rows[np.concatenate(pieces)], len(points))
     return edges
 
 
-def _segments(points: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Edges (n, 2) of one set of two or more points, each at least once in one direction."""
-    if _on_one_line(points):
-        return _chain(points)
-    if len(points) == 3:
-        return np.array([[0, 1], [1, 2], [0, 2]])
+def _chains(points: NDArray[np.float64], offsets: Int64s, chosen: Bools) -> Int64s:
+    """Segments (n, 2) that join the points of each chosen set along the first axis, then the second."""
+    which = event_rows(offsets)
+    members = np.flatnonzero(chosen[which])
+    along = members[np.lexsort((points[members, 1], points[members, 0], which[members]))]
+    steps: Int64s = np.column_stack([along[:-1], along[1:]])
+    chain: Int64s = steps[which[along[:-1]] == which[along[1:]]]
+    return chain
+
+
+def _segments(points: NDArray[np.float64]) -> Int64s:
+    """Edges (n, 2) of one set of four or more points not on one line, each at least once in one direction."""
     simplices = _simplices(points)
     if simplices is None:
         # one axis is so much wider than the other that the joggle drowns it
         centred = points - points.mean(axis=0)
         simplices = _simplices(centred / np.abs(centred).max(axis=0))
     if simplices is None:
-        return _chain(points)
-    return np.concatenate([simplices[:, :2], simplices[:, 1:], simplices[:, ::2]])
-
-
-def _chain(points: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Each point with the next along the first axis, then the second."""
-    along = np.lexsort((points[:, 1], points[:, 0]))
-    return np.column_stack([along[:-1], along[1:]])
+        return _chains(points, np.array([0, len(points)]), np.array([True]))
+    return np.concatenate([simplices[:, :2], simplices[:, 1:], simplices[:, ::2]]).astype(np.int64)
 
 
 def _simplices(points: NDArray[np.float64]) -> NDArray[np.int32] | None:
@@ -141,11 +142,3 @@ def _simplices(points: NDArray[np.float64]) -> NDArray[np.int32] | None:
     except (QhullError, ValueError):
         return None
     return triangles
-
-
-def _on_one_line(points: NDArray[np.float64]) -> bool:
-    """True if the points are exactly on one line; float32 coordinates make the comparison nearly exact."""
-    away = points - points[0]
-    far = away[np.argmax(np.abs(away).sum(axis=1))]
-    left, right = away[:, 0] * far[1], away[:, 1] * far[0]
-    return bool((left == right).all())

@@ -201,7 +201,10 @@ def _with_chunk_cache(dataset: h5py.Dataset) -> h5py.Dataset:
     num_bytes = math.prod(dataset.chunks) * dataset.dtype.itemsize
     access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
     access.set_chunk_cache(_CHUNK_SLOTS, min(num_bytes, _LARGEST_CACHED_CHUNK), 1.0)
-    return h5py.Dataset(h5py.h5d.open(dataset.file.id, dataset.name.encode(), access))
+    file, name = dataset.file.id, dataset.name.encode()
+    # HDF5 gives a dataset that is open already the cache it has
+    dataset.id.close()
+    return h5py.Dataset(h5py.h5d.open(file, name, access))
 
 
 def _arrow(block: np.ndarray, column: ScalarColumn) -> pa.Array:
