@@ -27,8 +27,11 @@ class TableSource(Protocol):
     def name(self) -> str:
         """What to call the source in messages."""
 
+    def columns(self, table: str) -> Mapping[str, pl.DataType]:
+        """Columns of a table and their dtypes, `event_index` among them."""
+
     def column_names(self, table: str) -> tuple[str, ...]:
-        """Scalar columns of a table."""
+        """Columns of a table, without `event_index`."""
 
     def offsets(self, table: str) -> Int64s:
         """Row offsets of every event, int64 (events + 1,)."""
@@ -75,8 +78,12 @@ class Batch(Mapping[str, pl.DataFrame]):
         """Names of the tables."""
         return self._source.tables
 
+    def columns(self, table: str) -> Mapping[str, pl.DataType]:
+        """Columns of a table and their dtypes, `event_index` among them."""
+        return self._source.columns(table)
+
     def column_names(self, table: str) -> tuple[str, ...]:
-        """Scalar columns of a table."""
+        """Columns of a table, without `event_index`."""
         return self._source.column_names(table)
 
     def require(self, table: str, columns: Sequence[str]) -> None:

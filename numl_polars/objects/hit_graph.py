@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from numl_polars.errors import OptionError
+from numl_polars.errors import InputError, OptionError
 from numl_polars.events.batch import Batch
 from numl_polars.labels.event_labels import EventLabels
 from numl_polars.labels.hits import deposit_columns
@@ -154,6 +154,11 @@ class HitGraph:
             needed["spacepoint_table"] = list(SPACEPOINT_HITS[: len(self.planes)])
             events.require("spacepoint_table", needed["spacepoint_table"])
             needed["spacepoint_table"] += [name for name in SPACEPOINT_POSITION if name in points]
+        for table in ("hit_table", "edep_table", "spacepoint_table"):
+            dtypes = events.columns(table) if table in needed else {}
+            for name in needed.get(table, []):
+                if not dtypes[name].is_numeric():
+                    raise InputError(f"{where(table)}: column {name!r} holds {dtypes[name]}, not numbers")
         return needed
 
     def build(self, batch: Batch, stages: Stages | None = None) -> Built:

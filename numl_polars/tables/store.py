@@ -123,6 +123,13 @@ class StoredTable:
     def require(self, names: Iterable[str]) -> None:
         """Raise an InputError that lists what is there, if any of the scalar columns is missing."""
         missing = [name for name in names if name not in self.columns]
+        for name in missing:
+            if name in self._datasets:
+                dataset = self._datasets[name]
+                raise InputError(
+                    f"{self.where}: column {name!r}, {dataset.dtype} of shape {dataset.shape}, is of no kind "
+                    "that can be read (numbers or strings, 1-D or 2-D)"
+                )
         if missing:
             raise InputError(
                 f"{self.where}: no column {', '.join(map(repr, missing))} (has {', '.join(self.columns)})"

@@ -186,3 +186,13 @@ def test_call__equals_the_arrays_of_build(tmp_path: Path) -> None:
 def test_call__event_that_is_left_out_is_none(tmp_path: Path) -> None:
     with EventFile(write_events(tmp_path / "e.h5", [simple_event(5)])) as events:
         assert FULL(events[0]) is None
+
+
+def test_build__column_of_another_type(tmp_path: Path) -> None:
+    event = simple_event()
+    event["hit_table"]["integral"] = np.full(75, b"much", "S64")
+    with pytest.raises(InputError, match=r"column .integral. holds Categorical, not numbers"):
+        arrays_of(tmp_path / "e.h5", event)
+    event["hit_table"]["integral"] = np.zeros(75, np.float16)
+    with pytest.raises(InputError, match=r"column 'integral', float16 of shape \(75, 1\), is of no kind"):
+        arrays_of(tmp_path / "e.h5", event)
