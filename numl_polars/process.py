@@ -171,10 +171,9 @@ def process_command(
 
         # a pipe has no width: paths must come out whole
         console = Console() if Console().is_terminal else Console(width=_PIPE_WIDTH)
-        if not report.num_events:
-            console.print(f"No events in this range: the file has {report.input['events']:,}.")
-        elif not report.num_kept:
-            console.print("No events left after selection: the output holds no graph.")
+        if not report.num_kept:
+            none = "" if report.num_events else f", the range holds none of {report.input['events']:,}"
+            console.print(f"No events left after selection{none}: the output holds no graph.")
         console.print(report.render())
 
 
