@@ -61,8 +61,9 @@ class Plan:
 
 @dataclass
 class RankResult:
-    """What one rank did."""
+    """What one rank did; `part` is its file, whole, under its hidden name."""
 
+    part: Path = Path()
     num_kept: int = 0
     num_untrained: int = 0
     ledgers: list[pl.DataFrame] = field(default_factory=list)
@@ -149,54 +150,47 @@ def process(
         with _fault_of_rank(ranks), writer:
             ranks.barrier()
             result = _process_rank(events, graph, plan, writer, stages, batch_bytes, progress, ranks)
-        results = ranks.gather((result, writer.part))
+        result.part = writer.part
+        results = ranks.gather(result)
     except BaseException:
         # the other ranks are ended before they can remove theirs
         targets.remove_unfinished()
         raise
 
     def finish_run() -> RunReport:
-        parts = [part for _, part in results]
-        merging = Stages()
-        if merge:
-            with merging("merge"):
-                merge_files(
-                    parts,
-                    targets.merged,
-                    splits=splits,
-                    overwrite=overwrite,
-                    progress=None if progress is None else partial(progress, "merge"),
-                )
-        outputs = [] if remove_rank_files else [targets.rank_file(rank) for rank in range(ranks.size)]
-        for part, path in zip(parts, outputs, strict=False):
-            finish(part, path, overwrite=overwrite)
-        targets.remove_stale(outputs)
-        ledger = concat_ledgers([frame for one, _ in results for frame in one.ledgers])
+        parts = [one.part for one in results]
+        try:
+            if merge:
+                advance = None if progress is None else partial(progress, "merge")
+                with stages("merge"):
+                    merge_files(parts, targets.merged, splits=splits, overwrite=overwrite, progress=advance)
+            rank_files = [] if remove_rank_files else targets.rank_files
+            for part, path in zip(parts, rank_files, strict=False):
+                finish(part, path, overwrite=overwrite)
+        finally:
+            for part in parts:
+                part.unlink(missing_ok=True)
+        targets.remove_stale(rank_files)
+        ledger = concat_ledgers([frame for one in results for frame in one.ledgers])
         with pending(targets.ledger, overwrite=overwrite) as part, writing(targets.ledger):
             ledger.write_parquet(part)
+        merged = [targets.merged] if merge else []
         report = RunReport(
             num_events=len(events),
-            num_kept=sum(one.num_kept for one, _ in results),
+            num_kept=sum(one.num_kept for one in results),
             rejected=_count_by_reason(ledger, rejected=True),
             noted=_count_by_reason(ledger, rejected=False),
-            num_untrained_hits=sum(one.num_untrained for one, _ in results),
+            num_untrained_hits=sum(one.num_untrained for one in results),
             seconds=perf_counter() - begin,
-            stages=stage_seconds([one.seconds for one, _ in results]) | stage_seconds([merging.seconds]),
-            peak_memory=[one.peak_memory for one, _ in results],
-            outputs=[*([targets.merged] if merge else []), targets.report, targets.ledger, *outputs],
+            stages=stage_seconds([stages.seconds, *(one.seconds for one in results[1:])]),
+            peak_memory=[one.peak_memory for one in results],
+            outputs=[*merged, targets.report, targets.ledger, *rank_files],
             **facts,
         )
         report.write(targets.stem, overwrite=overwrite)
         return report
 
-    def finish_or_remove() -> RunReport:
-        try:
-            return finish_run()
-        finally:
-            for _, part in results:
-                part.unlink(missing_ok=True)
-
-    return ranks.on_first(finish_or_remove)
+    return ranks.on_first(finish_run)
 
 
 @contextmanager

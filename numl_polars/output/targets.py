@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from glob import escape
+from itertools import count, takewhile
 from pathlib import Path
 
 from numl_polars.errors import OutputError
@@ -42,18 +43,19 @@ class Targets:
         """File of one rank."""
         return self.stem.with_name(f"{self.stem.name}.{rank:04d}.h5")
 
+    @property
+    def rank_files(self) -> list[Path]:
+        """Files of all ranks, in order."""
+        return [self.rank_file(rank) for rank in range(self.num_ranks)]
+
     def _earlier_rank_files(self) -> list[Path]:
-        return sorted(
-            path
-            for path in self.stem.parent.glob(f"{escape(self.stem.name)}.*.h5")
-            if path.name[len(self.stem.name) + 1 : -3].isdigit()
-        )
+        """Rank files that are there, from rank 0 without gaps: other files may have numbers too."""
+        return list(takewhile(Path.exists, map(self.rank_file, count())))
 
     def check(self, source: Path, *, overwrite: bool) -> None:
         """Raise an OutputError if the run could not write its files, or would write over its `source`."""
-        files = [self.rank_file(rank) for rank in range(self.num_ranks)]
-        files += [self.ledger, self.report, self.merged]
-        for path in [*files, *self._earlier_rank_files()]:
+        own = [*self.rank_files, self.ledger, self.report, self.merged]
+        for path in [*own, *self._earlier_rank_files()]:
             if path.resolve() == source.resolve():
                 raise OutputError(f"{path} is the input of the run; choose another name for the output")
             check_target(path, overwrite=overwrite)
