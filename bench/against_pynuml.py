@@ -131,7 +131,8 @@ def times(results: dict[str, Any]) -> Table:
 
     CPU time is less moved than wall time by what else the machine does.
     """
-    table = Table("", title="Processing one file on one rank")
+    table = Table(title="Processing one file on one rank")
+    table.add_column(no_wrap=True)
     for column in (
         "median s",
         "least s",

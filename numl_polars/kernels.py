@@ -3,6 +3,10 @@
 Kernels take and return NumPy arrays, check nothing and raise nothing. Their arguments are declared, so that
 importing a kernel's module compiles it, or loads it from the cache on disk; inputs may be read-only, as
 columns are. `kernel.py_func` is the same loop as plain Python.
+
+Large kernels are made of functions that only kernels call: a `step` is compiled by itself, but without
+counting references to its arrays, which at each call would cost more than its work (so it can make no
+arrays); what is `inlined` becomes part of its caller.
 """
 
 from collections.abc import Callable
@@ -15,8 +19,28 @@ Int64s2D = types.Array(types.int64, 2, "C", readonly=True)
 Float64s = types.Array(types.float64, 1, "C", readonly=True)
 Bools = types.Array(types.boolean, 1, "C", readonly=True)
 Int64 = types.int64
+Float64 = types.float64
+# arrays that a step writes to
+Vectors = types.Array(types.float64, 2, "C")
+ReadVectors = types.Array(types.float64, 2, "C", readonly=True)
+Scalars = types.Array(types.float64, 1, "C")
+Marks = types.Array(types.int64, 1, "C")
+Pairs = types.Array(types.int64, 2, "C")
+Rows = types.Array(types.int32, 2, "C")
 
 
 def kernel(*arguments: types.Type) -> Callable[[Callable[..., Any]], Any]:
     """Decorator that compiles a function for arguments of these types."""
     return njit(arguments, cache=True, nogil=True)
+
+
+def step(*arguments: types.Type) -> Callable[[Callable[..., Any]], Any]:
+    """Decorator that compiles a function for arguments of these types, without counts of references."""
+    options: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False}
+    decorator: Callable[[Callable[..., Any]], Any] = njit(arguments, **options)
+    return decorator
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Decorator for a function that is compiled as part of those that call it."""
+    return njit(function, inline="always")

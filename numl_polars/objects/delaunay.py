@@ -13,8 +13,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from numl_polars.objects.edges import counting_order, undirected_edges
+from numl_polars.objects.qhull.triangulate import LEFT, LINE, triangulate
 from numl_polars.objects.rows import event_rows
-from numl_polars.objects.triangulate import LEFT, LINE, triangulate
 
 Int64s = NDArray[np.int64]
 Bools = NDArray[np.bool_]

@@ -64,7 +64,7 @@ def test_merge__same_for_any_number_of_inputs(tmp_path: Path) -> None:
                     np.testing.assert_array_equal(found[field], array, strict=True)
     assert len({path.read_bytes() for path in merged}) == 1
     # objects without spacepoints are in no sample: no reader can batch them
-    assert samples(merged[0]) == HALVES.assign(names_of([event for event in EVENTS if event % 3]))
+    assert samples(merged[0]) == HALVES.assign(names_of(tuple(event for event in EVENTS if event % 3)))
 
 
 def test_merge__read_as_nugraph_does(tmp_path: Path, rank_files: list[Path]) -> None:

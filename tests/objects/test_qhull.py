@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import Delaunay, QhullError
 
-from numl_polars.objects import facets as hull
 from numl_polars.objects.delaunay import hit_edges
-from numl_polars.objects.joggle import NUM_SCALES, SEED, first_amplitude, joggle, next_amplitude
-from numl_polars.objects.quickhull import build_hull
-from numl_polars.objects.triangulate import LEFT, LINE, NOTHING, TRIANGLES, triangulate
+from numl_polars.objects.qhull import facets as hull
+from numl_polars.objects.qhull.joggle import NUM_SCALES, SEED, first_amplitude, joggle, next_amplitude
+from numl_polars.objects.qhull.quickhull import build_hull
+from numl_polars.objects.qhull.triangulate import LEFT, LINE, NOTHING, TRIANGLES, triangulate
 
 Pairs = set[tuple[int, int]]
 
@@ -144,7 +144,8 @@ def lower_facets(points: np.ndarray, *, compiled: bool) -> tuple[np.ndarray, set
     planes = np.zeros((rows, hull.NUM_PLANE_COLUMNS))
     links = np.zeros((rows, hull.NUM_LINKS), np.int32)
     marks, limits = np.zeros(hull.NUM_MARKS, np.int64), np.zeros(hull.NUM_LIMITS)
-    extremes, scales, lifted = np.zeros(6, np.int64), np.zeros(NUM_SCALES), np.zeros((num, 3))
+    extremes, corners = np.zeros(6, np.int64), np.zeros(4, np.int64)
+    scales, lifted = np.zeros(NUM_SCALES), np.zeros((num, 3))
     limits[hull.THICKEST] = -np.inf
     functions = first_amplitude, next_amplitude, joggle, build_hull
     amplitude, again, move, build = functions if compiled else [function.py_func for function in functions]
@@ -154,7 +155,7 @@ def lower_facets(points: np.ndarray, *, compiled: bool) -> tuple[np.ndarray, set
         if code != hull.AGAIN or not again(attempt, scales):
             break
         state = move(points, state, lifted, scales, extremes)
-        code = build(lifted, facets, planes, links, marks, limits, extremes, scales)
+        code = build(lifted, facets, planes, links, marks, limits, extremes, scales, corners)
     assert code == hull.FINE
     triangles, f = set(), marks[hull.HEAD]
     while f > 0:
@@ -167,7 +168,7 @@ def lower_facets(points: np.ndarray, *, compiled: bool) -> tuple[np.ndarray, set
 def empty_circles(points: np.ndarray) -> set[tuple[int, ...]]:
     """Triangles whose circle holds no other point, in exact arithmetic."""
     exact = [(Fraction(x), Fraction(y)) for x, y in points.tolist()]
-    found = set()
+    found: set[tuple[int, ...]] = set()
     for corners in combinations(range(len(exact)), 3):
         (ax, ay), (bx, by), (cx, cy) = (exact[k] for k in corners)
         turn = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
