@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import polars as pl
 
@@ -13,7 +14,7 @@ class EventLabels(Scheme):
 
     table = "event"
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """Columns of the event table that the scheme needs, `event_index` first."""
         return "event_index", *sorted(root_names(self.rules()) - {"event_index"})

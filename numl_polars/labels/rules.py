@@ -7,6 +7,7 @@ rules of a scheme are one expression, evaluated once a batch.
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -150,7 +151,7 @@ class ParticleLabels(Scheme):
         """Rules in order that say which object a particle belongs to; where none holds, to no object."""
         return ()
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """Columns of the particle table that the scheme needs, the identifiers first."""
         mentioned = root_names(self.rules()) | root_names(self.instance_rules()) - {"semantic_class"}
