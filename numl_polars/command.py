@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import sys
 import warnings
 from typing import Any
@@ -61,6 +62,9 @@ def command_line(command: click.Command) -> None:
         # what they would print, rank 0 prints
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
     warnings.showwarning = _show_warning
+    if size == 1:
+        # end as by an exception, so that nothing unfinished stays behind
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     status = _run(command, first=rank == 0, alone=size == 1)
     sys.stdout.flush()
     raise SystemExit(status)

@@ -1,7 +1,9 @@
 """The ranks of this run: mpi4py where the program was started under MPI, a stand-in of one rank elsewhere."""
 
 import os
+import sys
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any, NoReturn, TypeVar
 
 from numl_polars.errors import LaunchError, NumlError
@@ -14,6 +16,8 @@ _LAUNCHERS = (
     ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"),
     ("MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_RANK"),
     ("PALS_SIZE", "PALS_RANKID"),
+    ("JSM_NAMESPACE_SIZE", "JSM_NAMESPACE_RANK"),
+    ("FLUX_JOB_SIZE", "FLUX_TASK_RANK"),
     ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID"),
 )
 _PROGRESS_TAG = 71
@@ -69,6 +73,15 @@ class MpiWorld(World):
         self.rank = self._comm.Get_rank()
         self.size = self._comm.Get_size()
         self._sent: list[Any] = []
+        # a rank that ends by itself would leave the others waiting
+        sys.excepthook = self._abort_by_exception
+
+    def _abort_by_exception(
+        self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        sys.__excepthook__(kind, error, trace)
+        sys.stderr.flush()
+        self.abort(1)
 
     def barrier(self) -> None:
         """See `World`."""
@@ -125,13 +138,11 @@ def world() -> World:
         alone and overwrite the others' output.
     """
     size, _ = launched()
-    if size == 1 and not _under_launcher():
+    if size == 1:
         return World()
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
-        if size == 1:
-            return World()
         raise LaunchError(
             f"started as {size} ranks, but mpi4py cannot be loaded ({error}); "
             "install it together with an MPI: pip install 'numl-polars[mpi]'"
@@ -143,8 +154,4 @@ def world() -> World:
             f"mpi4py ({library}) are of different makes; use the mpirun that belongs to it, or "
             "pip install 'numl-polars[mpi]' for a pair that does"
         )
-    return MpiWorld(MPI) if size > 1 else World()
-
-
-def _under_launcher() -> bool:
-    return any(size in os.environ for size, _ in _LAUNCHERS)
+    return MpiWorld(MPI)

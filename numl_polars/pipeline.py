@@ -8,7 +8,7 @@ import json
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
@@ -20,14 +20,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from numl_polars.errors import NumlError, OptionError, RankError
+from numl_polars.errors import NumlError, OptionError, OutputError, RankError
 from numl_polars.events.batch import Batch
 from numl_polars.events.file import BATCH_BYTES, EventFile, EventFileWarning
 from numl_polars.events.partition import balanced_ranges, batch_ranges
 from numl_polars.mpi import World, world
 from numl_polars.objects.hit_graph import HitGraph
 from numl_polars.objects.ledger import REASONS, concat_ledgers
-from numl_polars.output.files import finish, pending, writing
+from numl_polars.output.files import finish, unfinished, writing
 from numl_polars.output.hdf5 import Hdf5Writer
 from numl_polars.output.layout import GraphMetadata
 from numl_polars.output.merge import merge as merge_files
@@ -159,32 +159,44 @@ def process(
 
     def finish_run() -> RunReport:
         parts = [one.part for one in results]
-        try:
+        ledger = concat_ledgers([frame for one in results for frame in one.ledgers])
+        summary = None
+        with ExitStack() as unnamed:
+            for part in parts:
+                unnamed.callback(part.unlink, missing_ok=True)
+            ledger_part = unnamed.enter_context(unfinished(targets.ledger, overwrite=overwrite))
+            with writing(targets.ledger):
+                ledger.write_parquet(ledger_part)
             if merge:
                 advance = None if progress is None else partial(progress, "merge")
-                with stages("merge"):
-                    merge_files(parts, targets.merged, splits=splits, overwrite=overwrite, progress=advance)
+                try:
+                    with stages("merge"):
+                        summary = merge_files(
+                            parts, targets.merged, splits=splits, overwrite=overwrite, progress=advance
+                        )
+                except OutputError as error:
+                    unnamed.pop_all()
+                    raise OutputError(
+                        f"{error}; the ranks' files are whole, under hidden names: make room, then "
+                        f"numl-polars merge {targets.merged} {' '.join(map(str, parts))}"
+                    ) from error
             rank_files = [] if remove_rank_files else targets.rank_files
             for part, path in zip(parts, rank_files, strict=False):
                 finish(part, path, overwrite=overwrite)
-        finally:
-            for part in parts:
-                part.unlink(missing_ok=True)
+        finish(ledger_part, targets.ledger, overwrite=overwrite)
         targets.remove_stale(rank_files)
-        ledger = concat_ledgers([frame for one in results for frame in one.ledgers])
-        with pending(targets.ledger, overwrite=overwrite) as part, writing(targets.ledger):
-            ledger.write_parquet(part)
-        merged = [targets.merged] if merge else []
+        results[0].peak_memory = peak_memory_bytes()
         report = RunReport(
             num_events=len(events),
             num_kept=sum(one.num_kept for one in results),
+            num_samples=summary.num_samples if summary is not None else {},
             rejected=_count_by_reason(ledger, rejected=True),
             noted=_count_by_reason(ledger, rejected=False),
             num_untrained_hits=sum(one.num_untrained for one in results),
             seconds=perf_counter() - begin,
             stages=stage_seconds([stages.seconds, *(one.seconds for one in results[1:])]),
             peak_memory=[one.peak_memory for one in results],
-            outputs=[*merged, targets.report, targets.ledger, *rank_files],
+            outputs=[*([targets.merged] if merge else []), targets.report, targets.ledger, *rank_files],
             **facts,
         )
         report.write(targets.stem, overwrite=overwrite)

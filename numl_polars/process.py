@@ -106,6 +106,11 @@ Examples:
 )
 @click.option("--remove-rank-files", is_flag=True, help="Remove OUT.0000.h5 … once OUT.h5 is verified.")
 @click.option("--overwrite", is_flag=True, help="Replace earlier output.")
+@click.option(
+    "--progress/--no-progress",
+    default=None,
+    help="Show a progress bar.  [default: on a terminal; mpirun hides it]",
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of a fault.")
 def process_command(
     events: Path,
@@ -126,6 +131,7 @@ def process_command(
     merge: bool,
     remove_rank_files: bool,
     overwrite: bool,
+    progress: bool | None,
     debug: bool,
 ) -> None:
     """Turn the events of EVENTS, a NuML HDF5 file, into labelled hit graphs.
@@ -152,7 +158,7 @@ def process_command(
     )
     shares = Splits.parse(splits, seed=seed)
     ranks = world()
-    with _progress_bar(ranks) as progress:
+    with _progress_bar(ranks, wanted=progress) as advance:
         report = process(
             events,
             graph,
@@ -163,7 +169,7 @@ def process_command(
             overwrite=overwrite,
             remove_rank_files=remove_rank_files,
             batch_bytes=batch_size,
-            progress=progress,
+            progress=advance,
             ranks=ranks,
         )
     if ranks.rank == 0:
@@ -204,11 +210,11 @@ def _limit(text: str) -> float | None:
 
 
 @contextmanager
-def _progress_bar(ranks: "World") -> "Iterator[Progress | None]":
-    """Bar on rank 0's terminal; None elsewhere, and where the output is no terminal."""
+def _progress_bar(ranks: "World", *, wanted: bool | None) -> "Iterator[Progress | None]":
+    """Bar on rank 0; None elsewhere, if not `wanted`, and, unless it is, where the output is no terminal."""
     from rich.console import Console
 
-    console = Console(stderr=True)
+    console = Console(stderr=True, force_terminal=wanted)
     if ranks.rank > 0 or not console.is_terminal:
         yield None
         return

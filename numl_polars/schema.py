@@ -193,6 +193,12 @@ SPACEPOINT_POSITION = ("position_x", "position_y", "position_z")
 VERTEX = ("nu_vtx_corr_x", "nu_vtx_corr_y", "nu_vtx_corr_z")
 
 
+def holds_text(table: str, column: str) -> bool:
+    """True for a column whose values are strings, by the schema."""
+    known = TABLES[table].columns if table in TABLES else ()
+    return any(c.name == column and c.dtype == "string" for c in known)
+
+
 def scalar_names(table: str, column: str, width: int) -> tuple[str, ...]:
     """Names of the scalar columns that a dataset of `width` values a row becomes."""
     if column == EVENT_ID and width == 3:

@@ -24,7 +24,7 @@ from numl_polars.tables.store import StoredTable, open_hdf5, read_rows
 
 Int64s = NDArray[np.int64]
 
-BATCH_BYTES = 8 << 20
+BATCH_BYTES = 8_000_000
 _REPR_WIDTH = 70
 
 
@@ -67,7 +67,13 @@ class _Storage:
             ids = read_rows(table.event_id, 0, table.num_rows)
         except (OSError, RuntimeError) as error:
             raise InputError(f"{table.where}: column 'event_id' cannot be read: {error}") from error
-        return ids
+        wide = np.flatnonzero((ids != ids.astype(np.int32)).any(axis=1))
+        if wide.size:
+            raise InputError(
+                f"{table.where}: event {wide[0]} is {tuple(ids[wide[0]].tolist())}, more than the 32 bits "
+                "that graph files have for run, subrun and event"
+            )
+        return ids.astype(np.int32, copy=False)
 
     @cached_property
     def occurrence(self) -> Int64s | None:
@@ -274,8 +280,12 @@ class EventFile(Sequence[Event]):
         span = "" if whole else f" [{self.start}, {self.stop}) of {len(self.ids)}"
         lines = [f"EventFile({str(self.path)!r}): {len(self):,} events{span}"]
         for name, table in self._storage.tables.items():
-            rows = table.num_rows if whole else self.num_rows(name)
-            lines.append(f"  {name:<20}{rows:>14,} rows  {shorten(', '.join(table.columns), _REPR_WIDTH)}")
+            try:
+                rows = f"{table.num_rows if whole else self.num_rows(name):,}"
+            except InputError as error:
+                lines.append(f"  {name:<20}{error}")
+                continue
+            lines.append(f"  {name:<20}{rows:>14} rows  {shorten(', '.join(table.columns), _REPR_WIDTH)}")
         if self.stray_members:
             lines.append(f"  not tables: {', '.join(self.stray_members)}")
         return "\n".join(lines)

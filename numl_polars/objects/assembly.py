@@ -156,10 +156,9 @@ def _metadata(ids: NDArray[np.int32]) -> list[Attribute]:
 
 
 def _spacepoint_nodes(points: pl.DataFrame, own: KeptRows) -> Attribute:
-    if len(points.columns) and not set(SPACEPOINT_POSITION) <= set(points.columns):
+    if not set(SPACEPOINT_POSITION) <= set(points.columns):
         return Attribute("sp/num_nodes", np.diff(own.offsets))
-    position = own.stack(points, SPACEPOINT_POSITION) if len(own) else np.empty((0, 3), np.float32)
-    return Attribute("sp/pos", position, own.offsets)
+    return Attribute("sp/pos", own.stack(points, SPACEPOINT_POSITION), own.offsets)
 
 
 def _nexus_edges(

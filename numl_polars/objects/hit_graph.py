@@ -21,6 +21,7 @@ from numl_polars.schema import (
     TABLES,
     VERTEX,
     first_present,
+    holds_text,
 )
 from numl_polars.timing import Stages
 
@@ -154,11 +155,12 @@ class HitGraph:
             needed["spacepoint_table"] = list(SPACEPOINT_HITS[: len(self.planes)])
             events.require("spacepoint_table", needed["spacepoint_table"])
             needed["spacepoint_table"] += [name for name in SPACEPOINT_POSITION if name in points]
-        for table in ("hit_table", "edep_table", "spacepoint_table"):
-            dtypes = events.columns(table) if table in needed else {}
-            for name in needed.get(table, []):
-                if not dtypes[name].is_numeric():
-                    raise InputError(f"{where(table)}: column {name!r} holds {dtypes[name]}, not numbers")
+        for table, names in needed.items():
+            dtypes = events.columns(table)
+            for name in names:
+                wanted = "strings" if holds_text(table, name) else "numbers"
+                if dtypes[name].is_numeric() != (wanted == "numbers"):
+                    raise InputError(f"{where(table)}: column {name!r} holds {dtypes[name]}, not {wanted}")
         return needed
 
     def build(self, batch: Batch, stages: Stages | None = None) -> Built:

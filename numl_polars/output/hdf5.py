@@ -36,6 +36,7 @@ __all__ = [
     "Hdf5Writer",
     "create_file",
     "create_object_group",
+    "is_own",
     "object_names",
     "read_metadata",
     "read_object",
@@ -249,6 +250,15 @@ def read_metadata(file: h5py.File) -> GraphMetadata | None:
     return GraphMetadata(
         classes["planes"] or (), classes["semantic_classes"], classes["event_classes"], provenance, gen
     )
+
+
+def is_own(path: Path) -> bool:
+    """True for a graph file that this program wrote."""
+    try:
+        with h5py.File(path, "r") as file:
+            return str(file.attrs.get("program", "")).startswith("numl-polars ")
+    except OSError:
+        return False
 
 
 def object_names(file: h5py.File) -> list[str]:

@@ -76,8 +76,8 @@ class _Copied:
 
 
 def merge(
-    inputs: Sequence[Path],
-    output: Path,
+    inputs: Sequence[str | Path],
+    output: str | Path,
     *,
     splits: Splits = DEFAULT_SPLITS,
     metadata: GraphMetadata | None = None,
@@ -124,9 +124,10 @@ def merge(
     OutputError
         `output` cannot be written, or what was written differs from the inputs.
     """
-    _check_distinct(inputs, output)
+    paths, output = [Path(path) for path in inputs], Path(output)
+    _check_distinct(paths, output)
     check_target(output, overwrite=overwrite)
-    sources = [_scan(path) for path in inputs]
+    sources = [_scan(path) for path in paths]
     _check_repeats(sources)
     found = [(str(source.path), source.metadata) for source in sources if source.metadata is not None]
     if metadata is not None:
@@ -152,11 +153,11 @@ def merge(
                 _write_samples(file, samples, copied)
         _verify(part, output, content, copied, samples, advance)
     if remove_inputs:
-        for path in inputs:
+        for path in paths:
             _remove(path, output)
     return MergeSummary(
         output,
-        tuple(inputs),
+        tuple(paths),
         len(names),
         {split: len(members) for split, members in samples.items()},
         output.stat().st_size,

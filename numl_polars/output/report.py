@@ -32,6 +32,8 @@ class RunReport:
         Number of events that were looked at.
     num_kept
         Number of events that became objects.
+    num_samples
+        Number of objects by split; empty where the ranks' files were not merged.
     rejected
         Number of events that did not, by reason.
     noted
@@ -56,6 +58,7 @@ class RunReport:
 
     num_events: int
     num_kept: int
+    num_samples: Mapping[str, int] = field(default_factory=dict)
     rejected: Mapping[str, int] = field(default_factory=dict)
     noted: Mapping[str, int] = field(default_factory=dict)
     num_untrained_hits: int = 0
@@ -105,6 +108,11 @@ class RunReport:
         table.add_column(justify="right", no_wrap=True)
         table.add_column(overflow="fold")
         table.add_row("[bold]kept[/]", f"{self.num_kept:,}", f"of {_counted(self.num_events, 'event')}")
+        if self.num_samples:
+            samples = ", ".join(f"{number:,} {name}" for name, number in self.num_samples.items())
+            none = self.num_kept - sum(self.num_samples.values())
+            left = f"; {none:,} without spacepoints in none" if none else ""
+            table.add_row("samples", f"{sum(self.num_samples.values()):,}", samples + left)
         for title, counts in (("rejected", self.rejected), ("noted", self.noted)):
             for reason, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
                 table.add_row(title, f"{count:,}", _plain(reason))

@@ -3,11 +3,11 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from glob import escape
-from itertools import count, takewhile
 from pathlib import Path
 
-from numl_polars.errors import OutputError
+from numl_polars.errors import OptionError, OutputError
 from numl_polars.output.files import check_target
+from numl_polars.output.hdf5 import is_own
 from numl_polars.output.report import report_path
 
 
@@ -22,6 +22,8 @@ class Targets:
     @classmethod
     def of(cls, output: Path, num_ranks: int, *, merge: bool) -> "Targets":
         """Files of a run that was asked for `output`: a stem, or the merged file by its whole name."""
+        if output.name in ("", ".."):
+            raise OptionError(f"output {output} is a folder; name the files in it: {output / 'graphs'}")
         return cls(output.with_suffix("") if output.suffix == ".h5" else output, num_ranks, merge)
 
     @property
@@ -49,8 +51,10 @@ class Targets:
         return [self.rank_file(rank) for rank in range(self.num_ranks)]
 
     def _earlier_rank_files(self) -> list[Path]:
-        """Rank files that are there, from rank 0 without gaps: other files may have numbers too."""
-        return list(takewhile(Path.exists, map(self.rank_file, count())))
+        """Rank files of this program under the stem; other files may have numbers too."""
+        start = len(self.stem.name) + 1
+        numbered = self.stem.parent.glob(f"{escape(self.stem.name)}.*.h5")
+        return sorted(path for path in numbered if path.name[start:-3].isdigit() and is_own(path))
 
     def check(self, source: Path, *, overwrite: bool) -> None:
         """Raise an OutputError if the run could not write its files, or would write over its `source`."""
@@ -59,6 +63,10 @@ class Targets:
             if path.resolve() == source.resolve():
                 raise OutputError(f"{path} is the input of the run; choose another name for the output")
             check_target(path, overwrite=overwrite)
+            if path.suffix == ".h5" and path.exists() and not is_own(path):
+                raise OutputError(
+                    f"{path} is no graph file of this program, and is not overwritten; remove it"
+                )
 
     def remove_stale(self, rank_files: Collection[Path]) -> None:
         """Remove what an earlier run left that this one, with its `rank_files`, does not replace."""

@@ -186,42 +186,41 @@ def _runs(table: StoredTable) -> tuple[np.ndarray, Int64s]:
 
 
 def _find_in_order(triples: np.ndarray, ids: Ids) -> Int64s:
-    """Position in `ids` of each triple, increasing; a repeated triple is the next one of its kind."""
-    both = np.concatenate([ids, triples])
-    _, code = np.unique(both, axis=0, return_inverse=True)
+    """Position in `ids` of each triple, increasing; the n-th run of a repeated one is its n-th event."""
+    _, code = np.unique(np.concatenate([ids, triples]), axis=0, return_inverse=True)
     code = code.reshape(-1)
-    in_ids, wanted = code[: len(ids)], code[len(ids) :]
-    place = np.full(code.max(initial=-1) + 1, -1, np.int64)
-    place[in_ids[::-1]] = np.arange(len(ids) - 1, -1, -1)
-    events = place[wanted]
-    missing = np.flatnonzero(events < 0)
+    of_event, of_run = code[: len(ids)], code[len(ids) :]
+    num_events, num_runs = (np.bincount(part, minlength=code.max() + 1) for part in (of_event, of_run))
+    missing = np.flatnonzero(num_events[of_run] == 0)
     if missing.size:
         raise _WrongKeyError(
-            f"{missing.size} events of its rows are not in the event table, "
-            f"first {tuple(triples[missing[0]].tolist())}"
+            f"{missing.size} runs of its rows are of no event in the event table, "
+            f"first {_triple(triples[missing[0]])}"
         )
-    if len(np.unique(in_ids)) < len(ids):
-        events = _next_of_kind(in_ids, wanted)
+    repeated = num_events[of_event] > 1
+    # two such events that adjoin, or of which one has no rows, look like one
+    unclear = np.flatnonzero(repeated & (num_runs[of_event] > 0) & (num_runs != num_events)[of_event])
+    if unclear.size:
+        raise _WrongKeyError(
+            f"{unclear.size} events repeat a (run, subrun, event), and without keys it cannot be told which "
+            f"of them its rows belong to, first {_triple(ids[unclear[0]])}"
+        )
+    split = np.flatnonzero((num_runs > num_events)[of_run])
+    if split.size:
+        raise _WrongKeyError(
+            f"{split.size} runs of rows are of split events, first {_triple(triples[split[0]])}"
+        )
+    with_rows = np.flatnonzero(num_runs[of_event])
+    events = np.empty(len(of_run), np.int64)
+    events[np.argsort(of_run, kind="stable")] = with_rows[np.argsort(of_event[with_rows], kind="stable")]
     falling = np.flatnonzero(np.diff(events) <= 0)
     if falling.size:
-        run = falling[0] + 1
         raise _WrongKeyError(
-            f"events are split or not in the order of the event table, {falling.size} times, "
-            f"first {tuple(triples[run].tolist())}"
+            f"events are not in the order of the event table, {falling.size} times, "
+            f"first {_triple(triples[falling[0] + 1])}"
         )
     return events
 
 
-def _next_of_kind(in_ids: Int64s, wanted: Int64s) -> Int64s:
-    """For each wanted code the first position of that code behind the one before; -1 where there is none."""
-    events = np.full(len(wanted), -1, np.int64)
-    position = 0
-    for run, code in enumerate(wanted.tolist()):
-        ahead = np.flatnonzero(in_ids[position : position + 64] == code)
-        if not ahead.size:
-            ahead = np.flatnonzero(in_ids[position:] == code)
-        if not ahead.size:
-            break
-        position += int(ahead[0]) + 1
-        events[run] = position - 1
-    return events
+def _triple(ids: np.ndarray) -> tuple[int, ...]:
+    return tuple(ids.tolist())

@@ -2,15 +2,21 @@
 
 from pathlib import Path
 
+import h5py
 import pytest
 
-from numl_polars.errors import OutputError
+from numl_polars.errors import OptionError, OutputError
 from numl_polars.output.targets import Targets
 
 
-def touch(folder: Path, *names: str) -> None:
+def write(folder: Path, *names: str) -> None:
+    """Graph files of this program, and empty files of other kinds."""
     for name in names:
-        (folder / name).touch()
+        if name.endswith(".h5"):
+            with h5py.File(folder / name, "w") as file:
+                file.attrs["program"] = "numl-polars 0.1.0"
+        else:
+            (folder / name).touch()
 
 
 def names(folder: Path) -> list[str]:
@@ -24,14 +30,16 @@ def test_targets__stem_or_whole_name(tmp_path: Path) -> None:
 
 
 def test_remove_stale__earlier_ranks_only(tmp_path: Path) -> None:
-    touch(tmp_path, "g.h5", "g.0000.h5", "g.0001.h5", "g.0002.h5", "g.2026.h5", "g.more.h5", "gg.0000.h5")
+    write(tmp_path, "g.h5", "g.0000.h5", "g.0001.h5", "g.0003.h5", "g.more.h5", "gg.0000.h5")
+    with h5py.File(tmp_path / "g.2026.h5", "w") as events:
+        events["event_table/event_id"] = [[1, 2, 3]]
     targets = Targets.of(tmp_path / "g", 1, merge=True)
     targets.remove_stale(targets.rank_files)
     assert names(tmp_path) == ["g.0000.h5", "g.2026.h5", "g.h5", "g.more.h5", "gg.0000.h5"]
 
 
 def test_remove_stale__merged_file_of_an_earlier_run(tmp_path: Path) -> None:
-    touch(tmp_path, "g.h5", "g.0000.h5")
+    write(tmp_path, "g.h5", "g.0000.h5")
     targets = Targets.of(tmp_path / "g", 1, merge=False)
     targets.remove_stale(targets.rank_files)
     assert names(tmp_path) == ["g.0000.h5"]
@@ -40,7 +48,7 @@ def test_remove_stale__merged_file_of_an_earlier_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["g.h5", "g.0000.h5", "g.0003.h5", "g.report.json", "g.ledger.parquet"])
 @pytest.mark.parametrize("merge", [True, False])
 def test_check__any_file_of_an_earlier_run(tmp_path: Path, name: str, merge: bool) -> None:
-    touch(tmp_path, *{"g.0000.h5", "g.0001.h5", "g.0002.h5", name} if name == "g.0003.h5" else {name})
+    write(tmp_path, name)
     targets = Targets.of(tmp_path / "g", 1, merge=merge)
     with pytest.raises(OutputError, match=r"exists already; --overwrite replaces it"):
         targets.check(tmp_path / "run.h5", overwrite=False)
@@ -48,6 +56,18 @@ def test_check__any_file_of_an_earlier_run(tmp_path: Path, name: str, merge: boo
 
 
 def test_check__never_the_input(tmp_path: Path) -> None:
-    touch(tmp_path, "run.h5")
+    write(tmp_path, "run.h5")
     with pytest.raises(OutputError, match=r"run\.h5 is the input of the run"):
         Targets.of(tmp_path / "run", 2, merge=True).check(tmp_path / "run.h5", overwrite=True)
+
+
+def test_check__a_file_of_another_program(tmp_path: Path) -> None:
+    h5py.File(tmp_path / "g.h5", "w").close()
+    with pytest.raises(OutputError, match=r"g\.h5 is no graph file of this program, and is not overwritten"):
+        Targets.of(tmp_path / "g", 1, merge=True).check(tmp_path / "run.h5", overwrite=True)
+
+
+@pytest.mark.parametrize("output", [".", "/", ".."])
+def test_targets__a_folder_is_no_stem(output: str) -> None:
+    with pytest.raises(OptionError, match="is a folder; name the files in it"):
+        Targets.of(Path(output), 1, merge=True)

@@ -148,9 +148,7 @@ def test_event_offsets__split_event_is_an_error(tmp_path: Path, tables: dict[str
     hits = tables["hit_table"]
     del hits["event_id.seq"], hits["event_id.seq_cnt"]
     hits["event_id"][100] = (1, 0, 0)
-    with pytest.raises(
-        InputError, match=r"events are split or not in the order of the event table.*\(1, 0, 0\)"
-    ):
+    with pytest.raises(InputError, match=r"2 runs of rows are of split events, first \(1, 0, 0\)"):
         offsets_of(write_tables(tmp_path / "split.h5", tables))
 
 
@@ -159,7 +157,7 @@ def test_event_offsets__foreign_event_is_an_error(tmp_path: Path, tables: dict[s
     del hits["event_id.seq"], hits["event_id.seq_cnt"]
     hits["event_id"][-1] = (9, 9, 9)
     with pytest.raises(
-        InputError, match=r"1 events of its rows are not in the event table, first \(9, 9, 9\)"
+        InputError, match=r"1 runs of its rows are of no event in the event table, first \(9, 9, 9\)"
     ):
         offsets_of(write_tables(tmp_path / "foreign.h5", tables))
 
@@ -176,6 +174,19 @@ def test_event_offsets__repeated_triples_are_told_apart_by_position(tmp_path: Pa
             events = EventFile(path)
         assert events.offsets("hit_table").tolist() == [0, 60, 123, 189]
         assert [events.object_name(i) for i in range(3)] == ["r1_sr0_evt0", "r1_sr0_evt1", "r1_sr0_evt0_2"]
+
+
+@pytest.mark.parametrize("ids", [[(1, 0, 0), (1, 0, 0)], [(1, 0, 0), (1, 0, 1), (1, 0, 0)]])
+def test_event_offsets__repeated_triples_without_keys_are_not_guessed(
+    tmp_path: Path, ids: list[tuple[int, int, int]]
+) -> None:
+    made = [simple_event(20), without_rows(simple_event()), without_rows(simple_event())][: len(ids)]
+    tables = join(made, ids)
+    for table in tables.values():
+        del table["event_id.seq"], table["event_id.seq_cnt"]
+    message = r"2 events repeat a \(run, subrun, event\), and without keys it cannot be told.*\(1, 0, 0\)"
+    with pytest.warns(EventFileWarning), pytest.raises(InputError, match=message):
+        offsets_of(write_tables(tmp_path / "repeats.h5", tables))
 
 
 @settings(max_examples=60, deadline=None)
