@@ -148,7 +148,7 @@ def test_event_offsets__split_event_is_an_error(tmp_path: Path, tables: dict[str
     hits = tables["hit_table"]
     del hits["event_id.seq"], hits["event_id.seq_cnt"]
     hits["event_id"][100] = (1, 0, 0)
-    with pytest.raises(InputError, match=r"2 runs of rows are of split events, first \(1, 0, 0\)"):
+    with pytest.raises(InputError, match=r"4 runs of rows are of split events, first \(1, 0, 0\)"):
         offsets_of(write_tables(tmp_path / "split.h5", tables))
 
 
