@@ -36,8 +36,8 @@ def rendered(report: RunReport) -> str:
 def test_to_json() -> None:
     content = json.loads(REPORT.to_json())
     assert list(content) == [
-        "num_events", "num_kept", "num_samples", "rejected", "noted", "num_untrained_hits", "seconds", "stages",
-        "peak_memory", "outputs", "input", "options", "version", "num_ranks", "events_per_second",
+        "num_events", "num_kept", "num_samples", "rejected", "noted", "num_untrained_hits", "seconds",
+        "stages", "peak_memory", "outputs", "input", "options", "version", "num_ranks", "events_per_second",
     ]  # fmt: skip
     assert content["events_per_second"] == 150
     assert content["num_ranks"] == 2
