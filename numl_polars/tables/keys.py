@@ -194,7 +194,7 @@ def _find_in_order(triples: np.ndarray, ids: Ids) -> Int64s:
     missing = np.flatnonzero(num_events[of_run] == 0)
     if missing.size:
         raise _WrongKeyError(
-            f"{missing.size} runs of its rows are of no event in the event table, "
+            f"{missing.size} runs of its rows are of events not in the event table, "
             f"first {_triple(triples[missing[0]])}"
         )
     repeated = num_events[of_event] > 1

@@ -157,7 +157,7 @@ def test_event_offsets__foreign_event_is_an_error(tmp_path: Path, tables: dict[s
     del hits["event_id.seq"], hits["event_id.seq_cnt"]
     hits["event_id"][-1] = (9, 9, 9)
     with pytest.raises(
-        InputError, match=r"1 runs of its rows are of no event in the event table, first \(9, 9, 9\)"
+        InputError, match=r"1 runs of its rows are of events not in the event table, first \(9, 9, 9\)"
     ):
         offsets_of(write_tables(tmp_path / "foreign.h5", tables))
 
