@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numl_polars.labels.event_labels import EventLabels
     from numl_polars.labels.rules import ParticleLabels
     from numl_polars.mpi import World
+    from numl_polars.output.report import RunReport
     from numl_polars.pipeline import Progress
 
 EXAMPLES = """\b
@@ -173,17 +174,28 @@ def process_command(
             ranks=ranks,
         )
     if ranks.rank == 0:
-        from rich.console import Console
-
-        # a pipe has no width: paths must come out whole
-        console = Console() if Console().is_terminal else Console(width=_PIPE_WIDTH)
         if not report.num_kept:
             none = "" if report.num_events else f", the range holds none of {report.input['events']:,}"
-            console.print(f"No events left after selection{none}: the output holds no graph.")
-        console.print(report.render())
+            click.echo(f"No events left after selection{none}: the output holds no graph.")
+        _print_summary(report)
 
 
 _PIPE_WIDTH = 1000
+
+
+def _print_summary(report: "RunReport") -> None:
+    from rich.console import Console
+
+    console = Console()
+    if console.is_terminal:
+        console.print(report.render())
+        return
+    # a pipe has no width: paths come out whole, and lines without padding
+    console = Console(width=_PIPE_WIDTH)
+    with console.capture() as captured:
+        console.print(report.render())
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip())
 
 
 def _particle_labels(name: str) -> "ParticleLabels | None":

@@ -132,7 +132,7 @@ class RunReport:
         return table
 
 
-_SHOWN_OUTPUTS = 4
+_SHOWN_OUTPUTS = 6
 
 
 def report_path(stem: Path) -> Path:

@@ -82,7 +82,7 @@ def test_render__nothing_kept() -> None:
     text = rendered(report)
     assert text.splitlines()[0].split() == ["kept", "0", "of", "1", "event"]
     assert "0.0 events/s on 1 rank" in text
-    assert "and 5 more files" in text
+    assert "and 3 more files" in text
 
 
 def test_stage_seconds() -> None:
