@@ -44,10 +44,6 @@ class World:
         """The values of all ranks on rank 0, an empty list on the others."""
         return [value]
 
-    def broadcast(self, value: T) -> T:
-        """Rank 0's value."""
-        return value
-
     def on_first(self, function: Callable[[], T]) -> T:
         """What `function` returns on rank 0, on every rank; an error there is raised on all."""
         return function()
@@ -90,11 +86,6 @@ class MpiWorld(World):
     def gather(self, value: T) -> list[T]:
         """See `World`."""
         return self._comm.gather(value, root=0) or []
-
-    def broadcast(self, value: T) -> T:
-        """See `World`."""
-        shared: T = self._comm.bcast(value, root=0)
-        return shared
 
     def on_first(self, function: Callable[[], T]) -> T:
         """See `World`."""
