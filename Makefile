@@ -53,8 +53,13 @@ $(PEER)/.done: constraints.txt
 bench: $(VENV)/.demo $(PEER)/.done
 	$(BIN)/python bench/against_pynuml.py --peer-python $(PEER)/bin/python
 
+.PHONY: bench-labels
+bench-labels: $(VENV)/.demo $(PEER)/.done
+	$(BIN)/python bench/labelling.py --peer-python $(PEER)/bin/python
+
 docs: $(VENV)/.dev
 	$(BIN)/python -c 'from numl_polars.tools.data_model import render; print(render(), end="")' > docs/data-model.md
+	$(BIN)/python -c 'from numl_polars.tools.rule_tables import render; print(render(), end="")' > docs/schemes.md
 
 clean:
 	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

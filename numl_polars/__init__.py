@@ -21,9 +21,17 @@ if TYPE_CHECKING:
     from numl_polars.events.batch import Batch, Event
     from numl_polars.events.file import EventFile, EventFileWarning
     from numl_polars.events.file import open_events as open
-    from numl_polars.labels.event_labels import EventLabels, FlavorLabels
-    from numl_polars.labels.rules import InstanceRule, ParticleLabels, Rule
-    from numl_polars.labels.standard import StandardLabels
+    from numl_polars.labels.edge_labels import EdgeLabels
+    from numl_polars.labels.event_labels import EventLabels
+    from numl_polars.labels.outside.functions import FunctionLabels
+    from numl_polars.labels.outside.loading import load_event_labels, load_particle_labels
+    from numl_polars.labels.outside.pynuml import PynumlEventLabels, PynumlLabels
+    from numl_polars.labels.particle_labels import ParticleLabels
+    from numl_polars.labels.rules import Rule
+    from numl_polars.labels.schemes.ccqe import CCQELabels
+    from numl_polars.labels.schemes.events import FlavorLabels, ProtonDecayLabels
+    from numl_polars.labels.schemes.standard import DeltaRayLabels, SimpleLabels, StandardLabels
+    from numl_polars.labels.schemes.topology import TopologyLabels
     from numl_polars.objects.hit_graph import Built, HitGraph
     from numl_polars.output.merge import merge
     from numl_polars.output.splits import Splits
@@ -33,24 +41,34 @@ if TYPE_CHECKING:
 _HOMES = {
     "Batch": "events.batch",
     "Built": "objects.hit_graph",
+    "CCQELabels": "labels.schemes.ccqe",
+    "DeltaRayLabels": "labels.schemes.standard",
+    "EdgeLabels": "labels.edge_labels",
     "Event": "events.batch",
     "EventFile": "events.file",
     "EventFileWarning": "events.file",
     "EventLabels": "labels.event_labels",
-    "FlavorLabels": "labels.event_labels",
+    "FlavorLabels": "labels.schemes.events",
+    "FunctionLabels": "labels.outside.functions",
     "HitGraph": "objects.hit_graph",
     "InputError": "errors",
-    "InstanceRule": "labels.rules",
     "LabelError": "errors",
     "LaunchError": "errors",
     "NumlError": "errors",
     "OptionError": "errors",
     "OutputError": "errors",
-    "ParticleLabels": "labels.rules",
+    "ParticleLabels": "labels.particle_labels",
+    "ProtonDecayLabels": "labels.schemes.events",
+    "PynumlEventLabels": "labels.outside.pynuml",
+    "PynumlLabels": "labels.outside.pynuml",
     "RankError": "errors",
     "Rule": "labels.rules",
+    "SimpleLabels": "labels.schemes.standard",
     "Splits": "output.splits",
-    "StandardLabels": "labels.standard",
+    "StandardLabels": "labels.schemes.standard",
+    "TopologyLabels": "labels.schemes.topology",
+    "load_event_labels": "labels.outside.loading",
+    "load_particle_labels": "labels.outside.loading",
     "merge": "output.merge",
     "open": "events.file",
     "process": "pipeline",
@@ -61,24 +79,34 @@ _NAMES = {"open": "open_events"}
 __all__ = [
     "Batch",
     "Built",
+    "CCQELabels",
+    "DeltaRayLabels",
+    "EdgeLabels",
     "Event",
     "EventFile",
     "EventFileWarning",
     "EventLabels",
     "FlavorLabels",
+    "FunctionLabels",
     "HitGraph",
     "InputError",
-    "InstanceRule",
     "LabelError",
     "LaunchError",
     "NumlError",
     "OptionError",
     "OutputError",
     "ParticleLabels",
+    "ProtonDecayLabels",
+    "PynumlEventLabels",
+    "PynumlLabels",
     "RankError",
     "Rule",
+    "SimpleLabels",
     "Splits",
     "StandardLabels",
+    "TopologyLabels",
+    "load_event_labels",
+    "load_particle_labels",
     "merge",
     "open",
     "process",

@@ -21,6 +21,10 @@ class LabelError(NumlError):
     """A labelling scheme, or the particles given to it, contradict themselves."""
 
 
+class LabelWarning(UserWarning):
+    """A labelling is slow, or leaves out what it could not label."""
+
+
 class LaunchError(NumlError):
     """The program was started as several ranks, but MPI does not connect them."""
 

@@ -24,14 +24,16 @@ from numl_polars.errors import NumlError, OptionError, OutputError, RankError
 from numl_polars.events.batch import Batch
 from numl_polars.events.file import BATCH_BYTES, EventFile, EventFileWarning
 from numl_polars.events.partition import balanced_ranges, batch_ranges
+from numl_polars.labels.rule_usage import RuleUsage
 from numl_polars.mpi import World, world
 from numl_polars.objects.hit_graph import HitGraph
+from numl_polars.objects.layers import LayerCounts, add_counts
 from numl_polars.objects.ledger import REASONS, concat_ledgers
 from numl_polars.output.files import finish, unfinished, writing
 from numl_polars.output.hdf5 import Hdf5Writer
 from numl_polars.output.layout import GraphMetadata
 from numl_polars.output.merge import merge as merge_files
-from numl_polars.output.report import RunReport, peak_memory_bytes, stage_seconds
+from numl_polars.output.report import LayerReport, RunReport, peak_memory_bytes, stage_seconds
 from numl_polars.output.splits import DEFAULT_SPLITS, Splits
 from numl_polars.output.targets import Targets
 from numl_polars.timing import Stages
@@ -65,7 +67,7 @@ class RankResult:
 
     part: Path = Path()
     num_kept: int = 0
-    num_untrained: int = 0
+    layers: dict[str, LayerCounts] = field(default_factory=dict)
     ledgers: list[pl.DataFrame] = field(default_factory=list)
     seconds: Mapping[str, float] = field(default_factory=dict)
     peak_memory: int = 0
@@ -192,7 +194,7 @@ def process(
             num_samples=summary.num_samples if summary is not None else {},
             rejected=_count_by_reason(ledger, rejected=True),
             noted=_count_by_reason(ledger, rejected=False),
-            num_untrained_hits=sum(one.num_untrained for one in results),
+            layers=_layer_reports(graph, add_counts(one.layers for one in results)),
             seconds=perf_counter() - begin,
             stages=stage_seconds([stages.seconds, *(one.seconds for one in results[1:])]),
             peak_memory=[one.peak_memory for one in results],
@@ -276,16 +278,12 @@ def _facts(events: EventFile, graph: HitGraph, **options: Any) -> dict[str, Any]
 
 
 def _metadata(graph: HitGraph, facts: Mapping[str, Any]) -> GraphMetadata:
-    return GraphMetadata(
-        planes=tuple(graph.planes),
-        semantic_classes=graph.semantic_classes,
-        event_classes=graph.event_classes,
-        provenance={
-            "program": f"numl-polars {facts['version']}",
-            "input": json.dumps(facts["input"]),
-            "options": json.dumps(facts["options"], default=str),
-        },
-    )
+    provenance = {
+        "program": f"numl-polars {facts['version']}",
+        "input": json.dumps(facts["input"]),
+        "options": json.dumps(facts["options"], default=str),
+    }
+    return GraphMetadata.of(graph.planes, graph.classes, provenance)
 
 
 def _process_rank(
@@ -312,7 +310,7 @@ def _process_rank(
             with stages("write"):
                 writer.write(built.objects)
         result.num_kept += len(built.objects)
-        result.num_untrained += built.untrained_hits
+        result.layers = add_counts([result.layers, built.layers])
         result.ledgers.append(built.ledger)
         finished += _report_progress(stop - start, finished, len(events), progress, ranks)
     while ranks.rank == 0 and finished < len(events):
@@ -334,6 +332,20 @@ def _report_progress(
     if progress is not None and new:
         progress("events", finished + new, num_events)
     return new
+
+
+def _layer_reports(graph: HitGraph, counts: Mapping[str, LayerCounts]) -> dict[str, LayerReport]:
+    """What each labelling did, in the order of the layers; nothing of one that labelled no batch."""
+    schemes = {**graph.particle_layers, **graph.event_layers}
+    reports = {}
+    for layer, scheme in schemes.items():
+        if layer in counts:
+            count, rules = counts[layer], scheme.rule_list
+            remarks = RuleUsage(rules, count.holds).remarks() if rules is not None else []
+            reports[layer] = LayerReport(
+                scheme.name, count.untrained_hits, count.combinations.to_dicts(), remarks
+            )
+    return reports
 
 
 def _count_by_reason(ledger: pl.DataFrame, *, rejected: bool) -> dict[str, int]:

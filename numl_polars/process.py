@@ -13,8 +13,6 @@ import click
 from numl_polars.command import Bytes, EventRange, command_line, names
 
 if TYPE_CHECKING:
-    from numl_polars.labels.event_labels import EventLabels
-    from numl_polars.labels.rules import ParticleLabels
     from numl_polars.mpi import World
     from numl_polars.output.report import RunReport
     from numl_polars.pipeline import Progress
@@ -24,6 +22,8 @@ Examples:
   numl-polars process run.evt.h5 graphs
   mpirun -n 64 python -m numl_polars.process run.evt.h5 graphs --vertex
   numl-polars process run.evt.h5 first --events :1000 --overwrite
+  numl-polars process run.evt.h5 tracks --particle-labels "labels.py:TrackShower(threshold=0.05)"
+  numl-polars process run.evt.h5 both --particle-labels standard --particle-labels shape=topology
 """
 
 
@@ -32,17 +32,21 @@ Examples:
 @click.argument("output", metavar="OUT", type=click.Path(path_type=Path, readable=False))
 @click.option(
     "--particle-labels",
-    type=click.Choice(["standard", "none"]),
-    default="standard",
+    multiple=True,
+    default=("standard",),
     show_default=True,
-    help="Scheme that gives each hit its class and instance.",
+    metavar="SPEC",
+    help="Scheme that gives each hit its class and instance: standard, simple, ccqe, delta-rays, topology "
+    "or none; your own, path/to/labels.py:NAME or package.module:NAME; or path/to/recipe.toml. Parameters in "
+    "parentheses: 'simple(gamma_threshold=0.05)'. Repeat as LAYER=SPEC to give hits several labels.",
 )
 @click.option(
     "--event-labels",
-    type=click.Choice(["flavor", "none"]),
-    default="flavor",
+    multiple=True,
+    default=("flavor",),
     show_default=True,
-    help="Scheme that gives each event its class.",
+    metavar="SPEC",
+    help="Scheme that gives each event its class: flavor, proton-decay or none; else as for particles.",
 )
 @click.option("--vertex", is_flag=True, help="Add the neutrino vertex, evt/y_vtx (cm).")
 @click.option("--position", is_flag=True, help="Add the true 3-D position of each hit, hit/y_position (cm).")
@@ -116,8 +120,8 @@ Examples:
 def process_command(
     events: Path,
     output: Path,
-    particle_labels: str,
-    event_labels: str,
+    particle_labels: tuple[str, ...],
+    event_labels: tuple[str, ...],
     vertex: bool,
     position: bool,
     detailed_truth: bool,
@@ -141,14 +145,15 @@ def process_command(
     OUT.0001.h5, and so on. OUT.h5 is the merged file with train, validation and test samples;
     OUT.report.json tells how the run went, OUT.ledger.parquet which events were left out, and why.
     """
+    from numl_polars.labels.outside.loading import event_layers, particle_layers
     from numl_polars.mpi import world
     from numl_polars.objects.hit_graph import HitGraph
     from numl_polars.output.splits import Splits
     from numl_polars.pipeline import process
 
     graph = HitGraph(
-        particle_labels=_particle_labels(particle_labels),
-        event_labels=_event_labels(event_labels),
+        particle_labels=particle_layers(particle_labels),
+        event_labels=event_layers(event_labels),
         vertex=vertex,
         position=position,
         detailed_truth=detailed_truth,
@@ -196,18 +201,6 @@ def _print_summary(report: "RunReport") -> None:
         console.print(report.render())
     for line in captured.get().splitlines():
         click.echo(line.rstrip())
-
-
-def _particle_labels(name: str) -> "ParticleLabels | None":
-    from numl_polars.labels.standard import StandardLabels
-
-    return StandardLabels() if name == "standard" else None
-
-
-def _event_labels(name: str) -> "EventLabels | None":
-    from numl_polars.labels.event_labels import FlavorLabels
-
-    return FlavorLabels() if name == "flavor" else None
 
 
 def _limit(text: str) -> float | None:

@@ -6,6 +6,7 @@ whatever it holds is read under the names that `scalar_names` gives.
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Literal
 
 from numl_polars.errors import InputError
 
@@ -193,10 +194,13 @@ SPACEPOINT_POSITION = ("position_x", "position_y", "position_z")
 VERTEX = ("nu_vtx_corr_x", "nu_vtx_corr_y", "nu_vtx_corr_z")
 
 
-def holds_text(table: str, column: str) -> bool:
-    """True for a column whose values are strings, by the schema."""
+def kind(table: str, column: str) -> Literal["strings", "numbers"] | None:
+    """What a column holds by the schema; None for a column that the schema does not know."""
     known = TABLES[table].columns if table in TABLES else ()
-    return any(c.name == column and c.dtype == "string" for c in known)
+    for c in known:
+        if column in (c.name, *(c.name + suffix for suffix in c.components)):
+            return "strings" if c.dtype == "string" else "numbers"
+    return None
 
 
 def scalar_names(table: str, column: str, width: int) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from tests.conftest import ROOT
 
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
-OWN_PAGES = ("getting-started.md", "command.md", "pynuml.md")
+OWN_PAGES = ("getting-started.md", "command.md", "labelling.md", "pynuml.md")
 SIMULATED_EVENTS = 15
 RUN = ("numl-polars", "mpirun", "python -m")
 
@@ -71,10 +71,15 @@ def _run_line(line: str, folder: Path) -> None:
 
 
 def _run_page(page: Path, folder: Path, *, commands: bool) -> None:
-    """Run the page's blocks in order: Python in one namespace, and command lines, if asked for."""
+    """Run the page's blocks in order: Python in one namespace, and command lines, if asked for.
+
+    A block whose first line is a comment with a file's name becomes that file.
+    """
     namespace: dict[str, Any] = {"__name__": "__main__"}
     for language, line, block in _blocks(page.read_text(encoding="utf-8")):
-        if language == "python":
+        if named := re.match(r"# (\S+\.(py|toml))\n", block):
+            (folder / named[1]).write_text(block, encoding="utf-8")
+        elif language == "python":
             exec(compile("\n" * line + block, str(page), "exec"), namespace)
         elif commands and language in ("bash", "console"):
             for command in block.splitlines():
@@ -86,8 +91,8 @@ def _run_page(page: Path, folder: Path, *, commands: bool) -> None:
             value.close()
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "labels.md"], ids=lambda page: page.name)
-def test_page__python_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readme__python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = ROOT / "README.md"
     text = page.read_text(encoding="utf-8")
     code = "".join(block for language, _, block in _blocks(text) if language == "python")
     if "torch" in code:
@@ -96,6 +101,22 @@ def test_page__python_runs(page: Path, tmp_path: Path, monkeypatch: pytest.Monke
     for name in set(re.findall(r"""nl\.open\(["']([^"']+)["']\)""", code)):
         nl.simulate(tmp_path / name, events=SIMULATED_EVENTS, seed=1)
     _run_page(page, tmp_path, commands=False)
+
+
+def test_labelling__runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mpi4py")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "labels", raising=False)
+    _run_page(DOCS / "labelling.md", tmp_path, commands=True)
+
+
+def test_labelling__has_every_word_of_rules() -> None:
+    from numl_polars import labels
+
+    text = (DOCS / "labelling.md").read_text(encoding="utf-8").partition("## Words")[2].partition("\n## ")[0]
+    words = {word for cell in _quoted(text) for word in re.findall(r"\w+", cell)}
+    assert set(labels.__all__) - words == set()
 
 
 def test_getting_started__runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +143,8 @@ def test_command__options_table_is_complete(name: str) -> None:
             on = {"--merge": "merge", "--progress": "on a terminal"}
             assert default == on.get(names[0], "off"), names
         elif not option.required:
-            assert _quoted(default) == [str(option.default)], names
+            values = [*option.default] if isinstance(option.default, tuple) else [option.default]
+            assert _quoted(default) == [str(value) for value in values], names
 
 
 @pytest.mark.parametrize("name", OWN_PAGES)

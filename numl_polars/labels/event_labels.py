@@ -1,23 +1,42 @@
-"""Labels of events, as ordered rules over the event table."""
+"""Labels of events: what schemes that give them have in common, and ordered rules over the event table."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from numl_polars.labels.rules import Rule, Scheme, first_rule, root_names
+from numl_polars.errors import LabelError
+from numl_polars.labels.context import check_tables
+from numl_polars.labels.rules import REJECT, STOP, Rule, RuleList
+from numl_polars.labels.scheme import Scheme
+from numl_polars.schema import EVENT_INDEX, EVENT_TABLE
+
+Int64s = NDArray[np.int64]
 
 
-class EventLabels(Scheme):
-    """Base of schemes that label events; a subclass gives `classes` and `rules` over the event table."""
+class EventScheme(Scheme):
+    """Gives classes to events; base of all that does.
 
-    table = "event"
+    Parameters
+    ----------
+    unlabelled
+        What becomes of an event that gets no label: ``reject`` leaves it so, and out of a run; ``stop``
+        raises an error; the name of a class gives that class.
+    """
 
-    @cached_property
-    def columns(self) -> tuple[str, ...]:
-        """Columns of the event table that the scheme needs, `event_index` first."""
-        return "event_index", *sorted(root_names(self.rules()) - {"event_index"})
+    unlabelled: str = REJECT
+
+    @abstractmethod
+    def decide(self, events: pl.DataFrame) -> Int64s:
+        """Class of each event, int64 (events,), position in `classes`, -1 for none."""
+
+    def check(self) -> None:
+        """Raise LabelError where the scheme contradicts itself."""
+        super().check()
+        self.policy_code("unlabelled")
 
     def label(self, events: pl.DataFrame | pl.LazyFrame) -> pl.LazyFrame:
         """Labels of events, row for row.
@@ -29,34 +48,63 @@ class EventLabels(Scheme):
 
         Returns
         -------
-        `event_index`, `event_label` (Int64, position in `classes`, null where no rule holds).
+        `event_index`, `event_label` (Int64, position in `classes`, null for an event without label, unless
+        the scheme gives such events a class).
 
         Raises
         ------
         LabelError
-            A column is missing, a rule names an unknown class.
+            Now: a column is missing, the scheme contradicts itself. When collected: an event has no label,
+            and the scheme says to stop.
         """
         table = events.lazy()
-        self.check_columns(table.collect_schema().names())
-        rules = self.rules()
-        codes = dict(enumerate(self.class_codes(rules)))
-        label = first_rule(rules).replace_strict(codes, default=None, return_dtype=pl.Int64)
-        return table.with_columns(event_label=label).select("event_index", "event_label")
+        schema = table.collect_schema()
+        self.check()
+        check_tables(self.name, self.columns, {EVENT_TABLE: schema})
 
+        def label(rows: pl.DataFrame) -> pl.DataFrame:
+            codes = self.decide(rows)
+            if self.unlabelled == STOP and (codes < 0).any():
+                event = ", ".join(
+                    f"{k} {v}" for k, v in rows.row(int((codes < 0).argmax()), named=True).items()
+                )
+                raise LabelError(f"{self.name} stops at an event for which no rule holds: {event}")
+            given = pl.Series("event_label", codes)
+            given = given.set(given < 0, self.policy_code("unlabelled"))
+            return rows.select(EVENT_INDEX).with_columns(given)
 
-@dataclass(frozen=True, kw_only=True)
-class FlavorLabels(EventLabels):
-    """Charged-current interactions by neutrino flavour, and neutral-current ones."""
-
-    classes = ("cc_nue", "cc_numu", "cc_nutau", "nc")
-
-    def rules(self) -> Sequence[Rule]:
-        """Whether the current is charged, then the flavour; the sign of `nu_pdg` does not matter."""
-        is_cc = pl.col("is_cc").cast(pl.Boolean)
-        flavor = pl.col("nu_pdg").abs()
-        return (
-            Rule("nc", when=~is_cc),
-            Rule("cc_nue", when=is_cc & (flavor == 12)),
-            Rule("cc_numu", when=is_cc & (flavor == 14)),
-            Rule("cc_nutau", when=is_cc & (flavor == 16)),
+        return table.select(self.columns[EVENT_TABLE]).map_batches(
+            label,
+            schema={EVENT_INDEX: schema[EVENT_INDEX], "event_label": pl.Int64()},
+            predicate_pushdown=False,
+            projection_pushdown=False,
+            slice_pushdown=False,
         )
+
+
+class EventLabels(EventScheme):
+    """Base of schemes made of rules over the event table; a subclass gives `classes` and `rules`."""
+
+    @abstractmethod
+    def rules(self) -> Sequence[Rule]:
+        """Rules in order; the first that holds gives the class."""
+
+    @cached_property
+    def rule_list(self) -> RuleList:
+        """The rules, checked."""
+        return RuleList.of(self.name, self.classes, self.rules())
+
+    @cached_property
+    def columns(self) -> Mapping[str, tuple[str, ...]]:
+        """Columns that the scheme needs, by table, `event_index` first."""
+        return {EVENT_TABLE: (EVENT_INDEX, *sorted(self.rule_list.root_names - {EVENT_INDEX}))}
+
+    def check(self) -> None:
+        """Raise LabelError where the scheme contradicts itself."""
+        super().check()
+        self.rule_list.check_flat("an event")
+
+    def decide(self, events: pl.DataFrame) -> Int64s:
+        """Class of each event, int64 (events,), position in `classes`, -1 where no rule holds."""
+        codes: Int64s = self.rule_list.codes[self.rule_list.apply(events).number]
+        return codes

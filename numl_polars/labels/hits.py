@@ -8,11 +8,29 @@ import polars as pl
 from numpy.typing import NDArray
 
 from numl_polars.events.batch import Batch
-from numl_polars.labels.rules import ParticleLabels
-from numl_polars.schema import DEPOSIT_POSITION, DEPOSIT_WEIGHT, first_present
+from numl_polars.labels.forest import Forest
+from numl_polars.labels.particle_scheme import Labelled, ParticleScheme
+from numl_polars.schema import DEPOSIT_POSITION, DEPOSIT_WEIGHT, EVENT_TABLE, first_present
 
 Int64s = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class LayerTruth:
+    """What one labelling says of the hits of a batch; -1 stands for none.
+
+    Parameters
+    ----------
+    semantic, instance
+        int64 (hits,): labels of the hit's particle.
+    labelled
+        Labels of all particles.
+    """
+
+    semantic: Int64s
+    instance: Int64s
+    labelled: Labelled
 
 
 @dataclass(frozen=True)
@@ -27,26 +45,22 @@ class HitTruth:
         bool (hits,): there is one, and its weight is a number.
     g4_id, particle
         int64 (hits,): particle of that deposit, as identifier and as row of the particle table.
-    semantic, instance
-        int64 (hits,): labels of the particle.
+    layers
+        Labels by layer.
     position
         float32 (hits, 3), cm, if asked for.
     deposit_hit, deposit_particle
         int64 (deposits,): row of the hit and of the particle that each deposit names.
-    fault
-        Why a particle has no label, a row each; see `numl_polars.labels.rules.ParticleLabels.apply`.
     """
 
     deposit: Int64s
     has_energy: Bools
     g4_id: Int64s
     particle: Int64s
-    semantic: Int64s
-    instance: Int64s
+    layers: Mapping[str, LayerTruth]
     position: NDArray[np.float32] | None
     deposit_hit: Int64s
     deposit_particle: Int64s
-    fault: pl.Series
 
 
 def deposit_columns(present: tuple[str, ...], where: str, *, position: bool) -> list[str]:
@@ -58,16 +72,20 @@ def deposit_columns(present: tuple[str, ...], where: str, *, position: bool) -> 
 
 
 def hit_truth(
-    batch: Batch, tables: Mapping[str, pl.DataFrame], scheme: ParticleLabels | None, *, position: bool
+    batch: Batch,
+    tables: Mapping[str, pl.DataFrame],
+    schemes: Mapping[str, ParticleScheme],
+    *,
+    position: bool,
 ) -> HitTruth:
     """Truth of every hit of the batch.
 
     Parameters
     ----------
     tables
-        The batch's tables, with the columns that `deposit_columns` and the scheme name.
-    scheme
-        Labels the particles; None leaves all labels -1.
+        The batch's tables, with the columns that `deposit_columns` and the schemes name.
+    schemes
+        They label the particles, by layer.
     position
         Compute the true positions.
     """
@@ -76,10 +94,9 @@ def hit_truth(
     hit_offsets = batch.offsets("hit_table")
     hit_id = int64(tables["hit_table"]["hit_id"])
     none = np.full(len(hit_id), -1, np.int64)
-    fault = pl.Series("fault", [], pl.String)
     if "edep_table" not in tables:
         empty = np.empty(0, np.int64)
-        return HitTruth(none, none >= 0, none, none, none, none, None, empty, empty, fault)
+        return HitTruth(none, none >= 0, none, none, {}, None, empty, empty)
 
     deposits, deposit_offsets = tables["edep_table"], batch.offsets("edep_table")
     weight = next(name for (name,) in DEPOSIT_WEIGHT if name in deposits.columns)
@@ -89,32 +106,35 @@ def hit_truth(
     namesake = match_rows(hit_offsets, hit_id, hit_offsets, hit_id)
     deposit = _largest(deposit_hit, energy, len(hit_id))[namesake]
     deposit_g4 = int64(deposits["g4_id"])
-    g4_id = _gather(deposit_g4, deposit, -1)
 
     deposit_particle = np.full(len(deposits), -1, np.int64)
-    semantic = instance = particle = none
-    if scheme is not None:
+    particle = none
+    layers = {}
+    if schemes:
         particles = tables["particle_table"]
-        labels = scheme.apply(particles)
-        fault = labels["fault"]
         deposit_particle = match_rows(
             batch.offsets("particle_table"), int64(particles["g4_id"]), deposit_offsets, deposit_g4
         )
         particle = _gather(deposit_particle, deposit, -1)
-        semantic = _gather(int64(labels["semantic_label"].fill_null(-1)), particle, -1)
-        instance = _gather(int64(labels["instance_label"].fill_null(-1)), particle, -1)
+        forest = Forest.of(particles, events=tables.get(EVENT_TABLE), deposits=deposits)
+        layers = {
+            name: _layer_truth(scheme.label_forest(forest), particle) for name, scheme in schemes.items()
+        }
     return HitTruth(
         deposit=deposit,
         has_energy=~np.isnan(_gather(energy, deposit, np.nan)),
-        g4_id=g4_id,
+        g4_id=_gather(deposit_g4, deposit, -1),
         particle=particle,
-        semantic=semantic,
-        instance=instance,
+        layers=layers,
         position=_true_positions(deposits, energy, deposit_hit, len(hit_id))[namesake] if position else None,
         deposit_hit=deposit_hit,
         deposit_particle=deposit_particle,
-        fault=fault,
     )
+
+
+def _layer_truth(labelled: Labelled, particle: Int64s) -> LayerTruth:
+    semantic = _gather(labelled.semantic, particle, -1)
+    return LayerTruth(semantic, _gather(labelled.instance, particle, -1), labelled)
 
 
 def _largest(deposit_hit: Int64s, energy: np.ndarray, num_hits: int) -> Int64s:

@@ -1,29 +1,26 @@
-"""Labelling schemes as ordered rules: the first rule whose condition holds gives the label.
+"""Ordered rules: the first that holds gives the class, and says which object a particle is part of.
 
-A rule is a Polars expression over the columns of the particle and its context; a null condition is false. All
-rules of a scheme are one expression, evaluated once a batch.
+All conditions of a scheme are evaluated together, once a batch; a null condition is false.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from numl_polars.errors import LabelError
-from numl_polars.labels.context import needed_columns, with_context
-from numl_polars.labels.forest import IDENTIFIERS, Forest
-
-FAULTS = ("orphan", "circle", "unlabelled", "repeated_g4_id")
-"""Why a particle has no label; the codes of the first two are those of `ancestry.unreached_faults`."""
-
-LABELS: dict[str, pl.DataType] = {"semantic_label": pl.Int64(), "instance_label": pl.Int64()}
+from numl_polars.labels.expressions import Relation, itself, parent, primary
 
 Int64s = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+REJECT = "reject"
+STOP = "stop"
+BY_NAME = {"self": itself, "parent": parent, "primary": primary}
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,272 +35,217 @@ class Rule:
         Boolean expression; True holds for all.
     spreads
         All descendants take the class too, and their own rules are not consulted. Not for events.
+    instance
+        Which object the particle is part of, named by one of its particles: ``"self"``, ``"parent"`` (all
+        primaries of an event share one), ``"primary"``, or ``ancestor(where)``; None for no object. Of
+        descendants that took the class it is read at themselves. Not for events.
+    instance_spreads
+        All descendants are part of that object too, whatever their own rules say; as `spreads`, if None.
+    about
+        What the rule means, in words, for tables of rules.
     """
 
     label: str
+    _: KW_ONLY
     when: pl.Expr | bool = True
     spreads: bool = False
+    instance: Relation | Literal["self", "parent", "primary"] | None = None
+    instance_spreads: bool | None = None
+    about: str = ""
+
+    @property
+    def relation(self) -> Relation | None:
+        """`instance` as a relation."""
+        return BY_NAME[self.instance] if isinstance(self.instance, str) else self.instance
 
 
 @dataclass(frozen=True, eq=False)
-class InstanceRule:
-    """Says which object the particles for which `when` holds belong to.
+class Applied:
+    """What the rules of a scheme said of a table, by themselves.
 
     Parameters
     ----------
-    of
-        ``"self"``: the particle is its own object; ``"parent"``: the object is its parent (all primaries of
-        an event have the same one); None: no object.
-    when
-        Boolean expression, which may read `semantic_class`, the final class; True holds for all.
-    spreads
-        All descendants belong to this object too, and their own instance rules are not consulted.
+    number
+        int64 (rows,): the first rule that holds, -1 where none does.
+    table
+        The table, with a column of places for each relation that `RuleList.relations` names.
+    holds
+        int64 (rules, rules): for how many rows rule i holds and rule j is the first that does. Off the
+        diagonal it is counted only for a rule that is never the first.
     """
 
-    of: Literal["self", "parent"] | None
-    when: pl.Expr | bool = True
-    spreads: bool = False
+    number: Int64s
+    table: pl.DataFrame
+    holds: Int64s
 
 
-AnyRule = Rule | InstanceRule
+@dataclass(frozen=True, eq=False)
+class RuleList:
+    """Checked rules of one scheme.
 
+    Parameters
+    ----------
+    scheme
+        Name of the scheme, for messages.
+    classes
+        Names of the classes, in the order of their codes.
+    rules
+        The rules, in order.
 
-def first_rule(rules: Sequence[AnyRule]) -> pl.Expr:
-    """Number of the first rule that holds, Int64, -1 where none does."""
-    holds = (pl.when(rule.when).then(pl.lit(number, pl.Int64)) for number, rule in enumerate(rules))
-    return pl.coalesce(*holds, pl.lit(-1, pl.Int64))
+    Raises
+    ------
+    LabelError
+        A class is named twice, or none; a rule names one that is not there, or has no condition.
+    """
 
+    scheme: str
+    classes: tuple[str, ...]
+    rules: tuple[Rule, ...]
 
-def root_names(rules: Iterable[AnyRule]) -> set[str]:
-    """Names of the columns that the conditions mention."""
-    return {name for rule in rules if isinstance(rule.when, pl.Expr) for name in rule.when.meta.root_names()}
+    @classmethod
+    def of(cls, scheme: str, classes: Sequence[str], rules: Iterable[Rule]) -> "RuleList":
+        """Rules as a scheme gives them."""
+        if isinstance(classes, str):
+            raise LabelError(f"{scheme}: classes is {classes!r}; it must be a list of names")
+        if isinstance(rules, str | type) or not isinstance(rules, Iterable):
+            raise LabelError(f"{scheme}: rules() returns {rules!r}, not a list of rules")
+        return cls(scheme, tuple(classes), tuple(rules))
 
+    def __post_init__(self) -> None:
+        if not self.classes:
+            raise LabelError(f"{self.scheme} names no classes")
+        if taken := {REJECT, STOP}.intersection(self.classes):
+            raise LabelError(f"{self.scheme}: no class can be named {taken.pop()!r}, which names a policy")
+        if len(set(self.classes)) < len(self.classes):
+            twice = next(name for name in self.classes if self.classes.count(name) > 1)
+            raise LabelError(f"{self.scheme} names class {twice!r} twice: {', '.join(self.classes)}")
+        for number, rule in enumerate(self.rules):
+            self._check(number, rule)
 
-@dataclass(frozen=True)
-class Scheme(ABC):
-    """Classes, and rules that give them; its parameters are the fields of the (frozen) dataclass."""
-
-    classes: ClassVar[tuple[str, ...]]
-    table: ClassVar[str]
-
-    @abstractmethod
-    def rules(self) -> Sequence[Rule]:
-        """Rules in order; the first that holds gives the class."""
-
-    @property
-    @abstractmethod
-    def columns(self) -> tuple[str, ...]:
-        """Columns of the table that the scheme needs."""
-
-    @property
-    def trained_classes(self) -> tuple[str, ...]:
-        """Classes that are training targets, which output files list."""
-        return self.classes
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """Constructor arguments by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-    def describe(self) -> dict[str, Any]:
-        """What a file records of the scheme: its name, classes and parameters."""
-        return {"scheme": type(self).__name__, "classes": list(self.classes), "parameters": self.parameters}
-
-    def class_codes(self, rules: Sequence[Rule]) -> list[int]:
-        """Code of the class that each rule gives.
-
-        Raises
-        ------
-        LabelError
-            A class is named twice, or a rule names one that the scheme does not have.
-        """
-        name = type(self).__name__
-        codes = {label: code for code, label in enumerate(self.classes)}
-        if len(codes) < len(self.classes):
-            raise LabelError(f"{name} names a class twice: {', '.join(self.classes)}")
-        for number, rule in enumerate(rules):
-            if rule.label not in codes:
-                raise LabelError(
-                    f"{name}: rule {number} gives class {rule.label!r}, which is not one of its classes "
-                    f"({', '.join(self.classes)})"
-                )
-        return [codes[rule.label] for rule in rules]
-
-    def check_columns(self, present: Iterable[str]) -> None:
-        """Raise LabelError if a column that the scheme needs is not among those `present`."""
-        has = set(present)
-        if missing := [column for column in self.columns if column not in has]:
+    def _check(self, number: int, rule: Rule) -> None:
+        if not isinstance(rule, Rule):
+            raise LabelError(f"{self.scheme}: rule {number} is {rule!r}, not a Rule")
+        if not isinstance(rule.label, str) or rule.label not in self.classes:
             raise LabelError(
-                f"the {self.table} table has no column {_quoted(missing)}, which {type(self).__name__} needs "
-                f"(has {_quoted(sorted(has))})"
+                f"{self.scheme}: rule {number} gives class {rule.label!r}, which is not one of its classes "
+                f"({', '.join(self.classes)})"
+            )
+        if isinstance(rule.when, pl.Expr) and rule.when.meta.has_multiple_outputs():
+            raise LabelError(f"{self.named(number)}: its condition has several columns; name each by itself")
+        if not isinstance(rule.when, pl.Expr | bool):
+            raise LabelError(
+                f"{self.named(number)}: its condition is {rule.when!r}, not an expression (`and`, `or`, "
+                f"`not` and chained comparisons make none: use &, |, ~)"
+            )
+        if rule.when is False:
+            raise LabelError(
+                f"{self.named(number)}: its condition is False, so that it never holds; a comparison of "
+                f"something that is no expression gives that"
+            )
+        named = isinstance(rule.instance, str) and rule.instance in BY_NAME
+        if not (rule.instance is None or named or isinstance(rule.instance, Relation)):
+            raise LabelError(
+                f"{self.named(number)}: its instance is {rule.instance!r}; it may be {', '.join(BY_NAME)}, "
+                f"ancestor(…) or None"
             )
 
+    def check_flat(self, what: str) -> None:
+        """Raise LabelError if a rule says something that only particles have."""
+        for number, rule in enumerate(self.rules):
+            if rule.spreads or rule.instance_spreads or rule.instance is not None:
+                raise LabelError(f"{self.named(number)}: {what} has neither descendants nor instances")
 
-class ParticleLabels(Scheme):
-    """Base of schemes that label particles; a subclass gives `classes`, `rules` and maybe `instance_rules`.
-
-    Rules read columns of the particle table and context columns (`numl_polars.labels.context`).
-    """
-
-    table = "particle"
-
-    def instance_rules(self) -> Sequence[InstanceRule]:
-        """Rules in order that say which object a particle belongs to; where none holds, to no object."""
-        return ()
+    def named(self, number: int) -> str:
+        """What to call a rule in messages."""
+        return f"{self.scheme}: rule {number} ({self.rules[number].label})"
 
     @cached_property
-    def columns(self) -> tuple[str, ...]:
-        """Columns of the particle table that the scheme needs, the identifiers first."""
-        mentioned = root_names(self.rules()) | root_names(self.instance_rules()) - {"semantic_class"}
-        return *IDENTIFIERS, *sorted(needed_columns(mentioned).difference(IDENTIFIERS))
+    def codes(self) -> Int64s:
+        """Code of the class that each rule gives; -1 last, for the rule number -1."""
+        return np.array([*(self.classes.index(rule.label) for rule in self.rules), -1])
 
-    def label(self, particles: pl.DataFrame | pl.LazyFrame) -> pl.LazyFrame:
-        """Labels of particles, row for row in the order given, which may be any.
+    @cached_property
+    def spreads(self) -> Bools:
+        """Whether each rule's class spreads; False last."""
+        return np.array([*(rule.spreads for rule in self.rules), False])
 
-        Parameters
-        ----------
-        particles
-            One row a particle, with `columns`.
+    @cached_property
+    def instance_spreads(self) -> Bools:
+        """Whether each rule's object spreads; False last."""
+        own = (
+            rule.spreads if rule.instance_spreads is None else rule.instance_spreads for rule in self.rules
+        )
+        return np.array([*own, False])
 
-        Returns
-        -------
-        `event_index`, `g4_id`, `semantic_label` (Int64, position in `classes`), `instance_label` (Int64,
-        counted from 0 in each event, -1 for none). Labels are null where no primary reaches the particle or
-        no rule holds.
+    @cached_property
+    def relations(self) -> dict[str, Relation]:
+        """The relations that name objects, by the column of `Applied.table` that has their places."""
+        found = {id(r): r for r in (rule.relation for rule in self.rules) if r is not None}
+        return {f"instance {i}": relation for i, relation in enumerate(found.values())}
+
+    @cached_property
+    def root_names(self) -> frozenset[str]:
+        """Names of the columns, and context columns, that the rules mention."""
+        conditions = (rule.when for rule in self.rules if isinstance(rule.when, pl.Expr))
+        places = (relation.places for relation in self.relations.values())
+        return frozenset(name for expr in (*conditions, *places) for name in expr.meta.root_names())
+
+    def apply(self, table: pl.DataFrame) -> Applied:
+        """What the rules say of each row of a table that has the columns `root_names`.
 
         Raises
         ------
         LabelError
-            Now: a column is missing, a rule names an unknown class. When collected: an event has a `g4_id`
-            more than once, an identifier is null.
+            A condition cannot be evaluated, or gives something else than true and false.
         """
-        table = particles.lazy()
-        schema = table.collect_schema()
-        self.check_columns(schema.names())
-        self.class_codes(self.rules())
-        ids = {name: schema[name] for name in ("event_index", "g4_id")}
-        return table.select(self.columns).map_batches(
-            self._label,
-            schema=ids | LABELS,
-            predicate_pushdown=False,
-            projection_pushdown=False,
-            slice_pushdown=False,
-        )
+        conditions = {f"rule {i}": rule.when for i, rule in enumerate(self.rules)}
+        exprs = {
+            name: when if isinstance(when, pl.Expr) else pl.lit(when) for name, when in conditions.items()
+        }
+        places = {name: relation.places for name, relation in self.relations.items()}
+        try:
+            # with_columns, not select: a rule that mentions no column holds for every row
+            # this engine evaluates what several rules share once, also where Python is called
+            result = table.lazy().with_columns(**exprs, **places).collect(engine="in-memory")
+        except Exception as error:  # a function of the user's may raise anything
+            raise self._explained(table, error) from error
+        columns = [result[name] for name in exprs]
+        for rule, column in enumerate(columns):
+            if column.dtype != pl.Boolean:
+                raise LabelError(f"{self.named(rule)}: its condition gives {column.dtype}, not true or false")
+        number = _first_true(columns, table.height)
+        holds = np.zeros((len(columns), len(columns)), np.int64)
+        first = np.bincount(number + 1, minlength=len(columns) + 1)[1:]
+        np.fill_diagonal(holds, first)
+        for rule, column in enumerate(columns):
+            if not first[rule] and column.any():
+                holds[rule] = np.bincount(number[column.fill_null(False).to_numpy()], minlength=len(columns))
+        return Applied(number, result, holds)
 
-    def apply(self, particles: pl.DataFrame) -> pl.DataFrame:
-        """Labels of a batch of particles and why some have none; a fault of one event harms no other.
-
-        Parameters
-        ----------
-        particles
-            One row a particle, with `columns`, in any order of rows; fastest if `event_index` ascends.
-
-        Returns
-        -------
-        Row for row `semantic_label`, `instance_label` (as `label` has them) and `fault`, an Enum of `FAULTS`,
-        null where the particle has its label: ``orphan``, its parent, or that of an ancestor, is not in the
-        table; ``circle``, it stands in or below a circle of parents; ``unlabelled``, no rule holds;
-        ``repeated_g4_id``, its event, none of which is labelled, has some `g4_id` more than once.
-
-        Raises
-        ------
-        LabelError
-            A column is missing, an identifier is null, a rule names an unknown class.
-
-        Notes
-        -----
-        Linear in the particles; 22 rules of the standard scheme take 0.3 to 0.5 µs a particle on two cores.
-        """
-        self.check_columns(particles.columns)
-        forest = Forest.of(particles.select(self.columns))
-        semantic = self._semantic_labels(forest)
-        faults = _faults(forest, semantic)
-        instance = self._instance_labels(forest, np.where(faults < 0, semantic, -1))
-        table = pl.DataFrame({"semantic_label": semantic, "instance_label": instance})
-        labels = table.with_columns(_names("fault", faults, FAULTS)).with_columns(
-            pl.when(pl.col("fault").is_null()).then(pl.col(*LABELS))
-        )
-        return forest.as_given(labels)
-
-    def _label(self, particles: pl.DataFrame) -> pl.DataFrame:
-        labels = self.apply(particles)
-        if (labels["fault"] == "repeated_g4_id").any():
-            raise _repeated_ids(particles)
-        return pl.concat([particles.select("event_index", "g4_id"), labels.drop("fault")], how="horizontal")
-
-    def _semantic_labels(self, forest: Forest) -> Int64s:
-        """Class code of each particle after spreading, -1 where no primary reaches it or no rule holds."""
-        from numl_polars.labels.ancestry import spread_down
-
-        rules = self.rules()
-        number = _rule_numbers(with_context(forest, root_names(rules)), rules)
-        # The last element answers for the rule number -1, here and below.
-        own = np.array([*self.class_codes(rules), -1])[number]
-        spreads = np.array([*(rule.spreads for rule in rules), False])[number]
-        sources = spread_down(forest.parent_rows, forest.order, spreads)
-        return np.where(sources >= 0, own[sources], -1)
-
-    def _instance_labels(self, forest: Forest, semantic: Int64s) -> Int64s:
-        """Number of each particle's object, -1 for none; a particle without class belongs to none."""
-        from numl_polars.labels.ancestry import number_objects, spread_down
-
-        rules = self.instance_rules()
-        if not rules:
-            return np.full(forest.num_particles, -1, np.int64)
-        particles = with_context(forest, root_names(rules)).with_columns(
-            _names("semantic_class", semantic, self.classes)
-        )
-        number = np.where(semantic >= 0, _rule_numbers(particles, rules), -1)
-        own = np.full(forest.num_particles, -1, np.int64)
-        for kind, rows in self._object_rows(forest).items():
-            np.copyto(own, rows, where=np.array([*(rule.of == kind for rule in rules), False])[number])
-        spreads = np.array([*(rule.spreads for rule in rules), False])[number]
-        sources = spread_down(forest.parent_rows, forest.order, spreads)
-        objects = np.where((sources >= 0) & (semantic >= 0), own[sources], -1)
-        numbers: Int64s = number_objects(forest.offsets, forest.order, objects)
-        return numbers
-
-    @staticmethod
-    def _object_rows(forest: Forest) -> dict[str, Int64s]:
-        """Row of the object that each kind of instance means, in the form that `number_objects` takes."""
-        rows = np.arange(forest.num_particles)
-        world = forest.num_particles + forest.event_of_row
-        return {"self": rows, "parent": np.where(forest.is_primary, world, forest.parent_rows)}
+    def _explained(self, table: pl.DataFrame, error: Exception) -> LabelError:
+        """The error with the first rule that causes it."""
+        for number, rule in enumerate(self.rules):
+            relation = rule.relation
+            exprs = [rule.when, *([relation.places] if relation is not None else [])]
+            for expr in exprs:
+                try:
+                    table.lazy().with_columns(found=expr).collect()
+                except Exception as cause:
+                    return LabelError(f"{self.named(number)} cannot be evaluated: {_first_line(cause)}")
+        return LabelError(f"{self.scheme}: the rules cannot be evaluated: {_first_line(error)}")
 
 
-def _rule_numbers(table: pl.DataFrame, rules: Sequence[AnyRule]) -> Int64s:
-    # with_columns, not select: rules that mention no column hold for every row.
-    return table.with_columns(first_rule(rules).alias("rule"))["rule"].to_numpy()
+def _first_true(columns: Sequence[pl.Series], height: int) -> Int64s:
+    """Number of the first column that is true in each row, -1 where none is."""
+    if not columns:
+        return np.full(height, -1, np.int64)
+    names = [f"{i}" for i in range(len(columns))]
+    chain = pl.lit(-1, pl.Int64)
+    for number in reversed(range(len(columns))):
+        chain = pl.when(pl.col(names[number])).then(pl.lit(number, pl.Int64)).otherwise(chain)
+    table = pl.DataFrame([column.alias(name) for name, column in zip(names, columns, strict=True)])
+    return table.select(number=chain)["number"].to_numpy()
 
 
-def _names(column: str, codes: NDArray[Any], names: Sequence[str]) -> pl.Series:
-    """Enum of the names that the codes stand for, null for -1."""
-    return pl.Series(column, [*names, None], dtype=pl.Enum(names)).gather(codes)
-
-
-def _faults(forest: Forest, semantic: Int64s) -> NDArray[np.int8]:
-    """Position in `FAULTS` of what is wrong with each particle, -1 for nothing."""
-    from numl_polars.labels.ancestry import unreached_faults
-
-    faults: NDArray[np.int8] = unreached_faults(forest.parent_rows, forest.order)
-    faults[(faults < 0) & (semantic < 0)] = FAULTS.index("unlabelled")
-    faults[forest.repeats()] = FAULTS.index("repeated_g4_id")
-    return faults
-
-
-def _repeated_ids(particles: pl.DataFrame) -> LabelError:
-    repeated = (
-        particles.group_by("event_index", "g4_id", maintain_order=True)
-        .len("count")
-        .filter(pl.col("count") > 1)
-    )
-    num_events = repeated["event_index"].n_unique()
-    event, g4_id, count = repeated.row(0)
-    return LabelError(
-        f"{num_events} event{'s have' if num_events > 1 else ' has'} a repeated g4_id, which must be unique "
-        f"within its event: event_index {event} has g4_id {g4_id} on {count} particles"
-    )
-
-
-def _quoted(names: Iterable[str]) -> str:
-    return ", ".join(repr(name) for name in names)
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

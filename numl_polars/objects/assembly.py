@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from numl_polars.events.batch import Batch
 from numl_polars.events.matching import match_rows
 from numl_polars.labels.hits import HitTruth, hit_truth, int64
+from numl_polars.labels.layers import EVENT, suffix
 from numl_polars.objects.batch import Attribute, ObjectBatch
 from numl_polars.objects.delaunay import HitEdges, hit_edges
 from numl_polars.objects.edges import counting_order
+from numl_polars.objects.layers import LayerAttributes, event_layer_counts, layer_counts
 from numl_polars.objects.ledger import Ledger
 from numl_polars.objects.rows import KeptRows, event_rows
 from numl_polars.objects.select import (
@@ -47,11 +49,11 @@ def build_graphs(graph: "HitGraph", batch: Batch, stages: Stages) -> "Built":
     hits = tables["hit_table"]
     coordinates = next(names for names in HIT_COORDINATES if set(names) <= set(hits.columns))
     with stages("label"):
-        truth = hit_truth(batch, tables, graph.particle_labels, position=graph.position)
+        truth = hit_truth(batch, tables, graph.particle_layers, position=graph.position)
     ledger = Ledger(batch.start, batch.ids)
     _select_by_hits(graph, ledger, batch.offsets("hit_table"), hits, int64(hits[coordinates[0]]), truth)
-    if graph.particle_labels is not None:
-        reject_unlabelled(ledger, batch, tables, truth)
+    if graph.particle_layers:
+        reject_unlabelled(ledger, batch, hits["hit_id"], truth, graph.particle_layers)
         note_deposits(ledger, batch, tables["edep_table"], truth)
     event_attributes = _event_attributes(graph, ledger, tables)
 
@@ -71,41 +73,38 @@ def build_graphs(graph: "HitGraph", batch: Batch, stages: Stages) -> "Built":
     ledger.enter("no_spacepoints", np.flatnonzero((np.diff(point_offsets) == 0) & ledger.kept))
     nexus = _nexus_edges(batch, hits["hit_id"], points, SPACEPOINT_HITS[: len(graph.planes)], own_points)
 
+    layers = [LayerAttributes.of(name, scheme, truth, own) for name, scheme in graph.particle_layers.items()]
     attributes = [
         *_metadata(batch.ids[ledger.kept]),
         _spacepoint_nodes(points, own_points),
         Attribute("hit/plane", plane, own.offsets),
         Attribute("hit/pos", position, own.offsets),
         Attribute("hit/x", own.stack(hits, (*graph.node_features, *coordinates)), own.offsets),
-    ]
-    if truth.position is not None:
-        attributes.append(Attribute("hit/y_position", truth.position[own.rows], own.offsets))
-    attributes.append(Attribute("hit/id", own.take(hits["hit_id"], np.int64), own.offsets))
-    untrained = 0
-    if graph.particle_labels is not None:
-        semantic = truth.semantic[own.rows]
-        is_untrained = semantic >= len(graph.particle_labels.trained_classes)
-        untrained = int(is_untrained.sum())
-        semantic[is_untrained] = -1
-        attributes.append(Attribute("hit/y_semantic", semantic, own.offsets))
-    if graph.detailed_truth:
-        attributes += _detailed_truth(tables["particle_table"], truth, own)
-    attributes += [
+        *(
+            [Attribute("hit/y_position", truth.position[own.rows], own.offsets)]
+            if truth.position is not None
+            else []
+        ),
+        Attribute("hit/id", own.take(hits["hit_id"], np.int64), own.offsets),
+        *(layer.semantic for layer in layers),
+        *(_detailed_truth(tables["particle_table"], truth, own) if graph.detailed_truth else []),
         Attribute("evt/num_nodes", np.ones(len(kept), np.int64)),
         *event_attributes,
-    ]
-    instances = _instances(truth.instance[own.rows], own.offsets) if graph.particle_labels is not None else []
-    attributes += [
-        *instances[:1],
+        *(layer.instances for layer in layers),
         Attribute("hit_delaunay_hit/edge_index", *edges.joint, axis=1),
         Attribute("hit_delaunay-planar_hit/edge_index", *edges.planar, axis=1),
         Attribute("hit_nexus_sp/edge_index", nexus[0], nexus[1][np.append(kept, batch.num_events)], axis=1),
         _to_event("hit", own.offsets),
         _to_event("sp", own_points.offsets),
-        *instances[1:],
+        *(layer.membership for layer in layers),
+        *(attribute for layer in layers for attribute in layer.edges(edges)),
     ]
     names = tuple(batch.object_name(event) for event in kept.tolist())
-    return Built(ObjectBatch(names, kept + batch.start, tuple(attributes)), ledger.frame(), untrained)
+    objects = ObjectBatch(names, kept + batch.start, tuple(attributes))
+    counts = layer_counts(batch, truth, {layer.name: layer.num_untrained for layer in layers})
+    if graph.event_layers:
+        counts |= event_layer_counts(graph.event_layers, tables[EVENT_TABLE])
+    return Built(objects, ledger.frame(), counts)
 
 
 def _select_by_hits(
@@ -114,24 +113,28 @@ def _select_by_hits(
     reject_without_hits(ledger, offsets)
     if graph.max_integral is not None:
         reject_large_integral(ledger, offsets, hits["integral"], graph.max_integral)
-    counted = truth.has_energy if graph.particle_labels is not None else None
+    counted = truth.has_energy if graph.particle_layers else None
     reject_few_hits(ledger, offsets, plane, counted, graph.planes, graph.lower_bound)
     reject_unknown_planes(ledger, offsets, plane, len(graph.planes))
 
 
 def _event_attributes(graph: "HitGraph", ledger: Ledger, tables: Tables) -> list[Attribute]:
-    """Event class and vertex of kept events; leaves out the events that get no class."""
-    label = None
-    if graph.event_labels is not None:
+    """Classes and vertex of kept events; leaves out the events that get no class."""
+    labels = {}
+    for layer, scheme in graph.event_layers.items():
         events = tables[EVENT_TABLE]
-        label = graph.event_labels.label(events).collect()["event_label"]
-        reject_event_unlabelled(
-            ledger, label, {name: events[name] for name in graph.event_labels.columns if name != EVENT_INDEX}
-        )
+        labels[layer] = scheme.label(events).collect()["event_label"]
+        shown = {name: events[name] for name in scheme.columns[EVENT_TABLE] if name != EVENT_INDEX}
+        reject_event_unlabelled(ledger, labels[layer], shown, suffix(layer, EVENT))
     own = KeptRows(ledger.kept, np.arange(len(ledger.kept) + 1))
-    attributes = []
-    if label is not None:
-        attributes.append(Attribute("evt/y", label.fill_null(-1).to_numpy()[own.rows], own.offsets))
+    attributes = [
+        Attribute(
+            "evt/y" if layer == EVENT else f"evt/y_{layer}",
+            label.fill_null(-1).to_numpy()[own.rows],
+            own.offsets,
+        )
+        for layer, label in labels.items()
+    ]
     if graph.vertex:
         attributes.append(Attribute("evt/y_vtx", own.stack(tables[EVENT_TABLE], VERTEX), own.offsets))
     return attributes
@@ -189,23 +192,6 @@ def _detailed_truth(particles: pl.DataFrame, truth: HitTruth, own: KeptRows) -> 
         values[row >= 0] = int64(particles[column])[row[row >= 0]]
         attributes.append(Attribute(f"hit/{name}", values, own.offsets))
     return attributes
-
-
-def _instances(instance: Int64s, offsets: Int64s) -> list[Attribute]:
-    """Number of instances of each event, and edges from hits to them, renumbered from 0."""
-    members = np.flatnonzero(instance >= 0)
-    event = event_rows(offsets)[members]
-    pairs = pl.DataFrame({"event": event, "instance": instance[members]})
-    rank = pairs.select((pl.col("instance").rank("dense").over("event")).cast(pl.Int64) - 1).to_series()
-    number = rank.to_numpy()
-    num_instances = np.zeros(len(offsets) - 1, np.int64)
-    np.maximum.at(num_instances, event, number + 1)
-    edges = np.stack([members - offsets[event], number])
-    starts = np.searchsorted(members, offsets)
-    return [
-        Attribute("particle-truth/num_nodes", num_instances),
-        Attribute("hit_cluster-truth_particle-truth/edge_index", edges, starts, axis=1),
-    ]
 
 
 def _to_event(store: str, offsets: Int64s) -> Attribute:

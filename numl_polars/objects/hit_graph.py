@@ -1,7 +1,8 @@
 """The second-generation hit graph: options, and what a batch of events becomes."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +10,12 @@ import polars as pl
 
 from numl_polars.errors import InputError, OptionError
 from numl_polars.events.batch import Batch
-from numl_polars.labels.event_labels import EventLabels
+from numl_polars.labels.event_labels import EventScheme
 from numl_polars.labels.hits import deposit_columns
-from numl_polars.labels.rules import ParticleLabels
+from numl_polars.labels.layers import EVENT, SEMANTIC, as_layers, check_distinct
+from numl_polars.labels.particle_scheme import ParticleScheme
 from numl_polars.objects.batch import ObjectBatch
+from numl_polars.objects.layers import LayerCounts
 from numl_polars.schema import (
     EVENT_INDEX,
     EVENT_TABLE,
@@ -21,7 +24,7 @@ from numl_polars.schema import (
     TABLES,
     VERTEX,
     first_present,
-    holds_text,
+    kind,
 )
 from numl_polars.timing import Stages
 
@@ -48,13 +51,13 @@ class Built:
         The graphs of the events that were kept.
     ledger
         Rejected events and remarks, `numl_polars.objects.ledger.LEDGER_SCHEMA`.
-    untrained_hits
-        Number of hits whose particle has the class that is not trained; they are written as -1.
+    layers
+        What each labelling of particles did, by layer.
     """
 
     objects: ObjectBatch
     ledger: pl.DataFrame
-    untrained_hits: int
+    layers: Mapping[str, LayerCounts]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +67,13 @@ class HitGraph:
     Parameters
     ----------
     particle_labels
-        Scheme that gives hits their class and instance; None for graphs without hit truth.
+        Scheme that gives hits their class and instance; None for graphs without hit truth. Several schemes by
+        name, ``{"semantic": StandardLabels(), "topology": TopologyLabels()}``, are layers: ``semantic`` is
+        the main one (``hit/y_semantic``, ``particle-truth``), NAME another (``hit/y_NAME``,
+        ``particle-truth-NAME``).
     event_labels
-        Scheme that gives the event its class (``evt/y``); None for none.
+        Scheme that gives the event its class (``evt/y``); None for none. Several by name are layers, of which
+        ``event`` is the main one and NAME becomes ``evt/y_NAME``.
     vertex
         Add the neutrino vertex, ``evt/y_vtx``, cm.
     position
@@ -88,8 +95,8 @@ class HitGraph:
         An option has no meaning, or needs another.
     """
 
-    particle_labels: ParticleLabels | None = None
-    event_labels: EventLabels | None = None
+    particle_labels: ParticleScheme | Mapping[str, ParticleScheme] | None = None
+    event_labels: EventScheme | Mapping[str, EventScheme] | None = None
     vertex: bool = False
     position: bool = False
     detailed_truth: bool = False
@@ -111,8 +118,19 @@ class HitGraph:
             raise OptionError(f"lower bound {self.lower_bound} is below 0")
         if self.max_integral is not None and (isnan(self.max_integral) or self.max_integral < 0):
             raise OptionError(f"max integral {self.max_integral} is no limit; give a number, or none")
-        if self.detailed_truth and self.particle_labels is None:
+        if self.detailed_truth and not self.particle_layers:
             raise OptionError("detailed truth needs particle labels")
+        check_distinct(self.particle_layers, self.event_layers)
+
+    @cached_property
+    def particle_layers(self) -> dict[str, ParticleScheme]:
+        """Schemes that label particles, by layer."""
+        return as_layers(self.particle_labels, SEMANTIC)
+
+    @cached_property
+    def event_layers(self) -> dict[str, EventScheme]:
+        """Schemes that label events, by layer."""
+        return as_layers(self.event_labels, EVENT)
 
     def columns(self, events: "EventFile | Batch") -> dict[str, list[str]]:
         """Tables and columns that the graph reads of these events.
@@ -135,31 +153,34 @@ class HitGraph:
         hits = ["hit_id", "integral", *coordinates]
         hits += [name for name in self.node_features if name not in hits]
         needed: dict[str, list[str]] = {"hit_table": hits}
-        if self.particle_labels is not None:
-            detail = ["parent_id", "type"] if self.detailed_truth else []
-            needed["particle_table"] = list(dict.fromkeys([*self.particle_labels.columns, *detail]))
-        if self.particle_labels is not None or self.position:
-            needed["edep_table"] = deposit_columns(
-                present("edep_table"), where("edep_table"), position=self.position
+
+        def need(table: str, names: Iterable[str]) -> None:
+            needed[table] = list(dict.fromkeys([*needed.get(table, []), *names]))
+
+        for scheme in (*self.particle_layers.values(), *self.event_layers.values()):
+            for table, columns in scheme.columns.items():
+                need(table, (name for name in columns if name != EVENT_INDEX))
+        if self.detailed_truth:
+            need("particle_table", ("parent_id", "type"))
+        if self.particle_layers or self.position:
+            need(
+                "edep_table",
+                deposit_columns(present("edep_table"), where("edep_table"), position=self.position),
             )
-        if self.event_labels is not None or self.vertex:
-            needed[EVENT_TABLE] = [
-                *(self.event_labels.columns if self.event_labels is not None else ()),
-                *(VERTEX if self.vertex else ()),
-            ]
-        for table, columns in needed.items():
-            needed[table] = [name for name in columns if name != EVENT_INDEX]
-            events.require(table, needed[table])
+        if self.vertex:
+            need(EVENT_TABLE, VERTEX)
+        for table, names in needed.items():
+            events.require(table, names)
         if "spacepoint_table" in events.tables:
             points = present("spacepoint_table")
-            needed["spacepoint_table"] = list(SPACEPOINT_HITS[: len(self.planes)])
+            need("spacepoint_table", SPACEPOINT_HITS[: len(self.planes)])
             events.require("spacepoint_table", needed["spacepoint_table"])
-            needed["spacepoint_table"] += [name for name in SPACEPOINT_POSITION if name in points]
+            need("spacepoint_table", (name for name in SPACEPOINT_POSITION if name in points))
         for table, names in needed.items():
             dtypes = events.columns(table)
             for name in names:
-                wanted = "strings" if holds_text(table, name) else "numbers"
-                if dtypes[name].is_numeric() != (wanted == "numbers"):
+                wanted = kind(table, name)
+                if wanted is not None and dtypes[name].is_numeric() != (wanted == "numbers"):
                     raise InputError(f"{where(table)}: column {name!r} holds {dtypes[name]}, not {wanted}")
         return needed
 
@@ -188,19 +209,21 @@ class HitGraph:
         return hetero_data(objects.arrays(0)) if len(objects) else None
 
     @property
-    def semantic_classes(self) -> tuple[str, ...] | None:
-        """Classes that are trained, in code order."""
-        return None if self.particle_labels is None else self.particle_labels.trained_classes
-
-    @property
-    def event_classes(self) -> tuple[str, ...] | None:
-        """Classes of events, in code order."""
-        return None if self.event_labels is None else self.event_labels.classes
+    def classes(self) -> dict[str, tuple[str, ...]]:
+        """Names of classes in code order, under the names that files list them by; see `GraphMetadata`."""
+        found = {}
+        for layer, scheme in self.particle_layers.items():
+            found[f"{layer}_classes"] = scheme.trained_classes
+            if scheme.edge_labels is not None:
+                edges = "edge" if layer == SEMANTIC else f"{layer}_edge"
+                found[f"{edges}_classes"] = scheme.edge_labels.trained_classes
+        for layer, labels in self.event_layers.items():
+            found[f"{layer}_classes"] = labels.trained_classes
+        return found
 
     def options(self) -> dict[str, Any]:
         """All options as plain values, for the record."""
-        plain = asdict(self)
-        for name in ("particle_labels", "event_labels"):
-            labels = getattr(self, name)
-            plain[name] = None if labels is None else repr(labels)
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name, layers in (("particle_labels", self.particle_layers), ("event_labels", self.event_layers)):
+            plain[name] = {layer: scheme.describe() for layer, scheme in layers.items()}
         return plain

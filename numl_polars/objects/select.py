@@ -1,13 +1,16 @@
 """Which events become objects: each check is one pass over a batch and fills the ledger."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from numl_polars.events.batch import Batch
-from numl_polars.labels.hits import HitTruth
+from numl_polars.labels.hits import HitTruth, LayerTruth
+from numl_polars.labels.layers import SEMANTIC, suffix
+from numl_polars.labels.particle_scheme import FAULTS, ParticleScheme
 from numl_polars.objects.ledger import Ledger
 from numl_polars.objects.rows import event_rows
 
@@ -58,54 +61,84 @@ def reject_unknown_planes(ledger: Ledger, offsets: Int64s, plane: Int64s, num_pl
 
 
 def reject_unlabelled(
-    ledger: Ledger, batch: Batch, tables: Mapping[str, pl.DataFrame], truth: HitTruth
+    ledger: Ledger, batch: Batch, hit_id: pl.Series, truth: HitTruth, schemes: Mapping[str, ParticleScheme]
 ) -> None:
-    """Events in which a hit's particle has no label, by why; and remarks on particles without hits."""
-    particles, particle_offsets = tables["particle_table"], batch.offsets("particle_table")
+    """Events in which a hit's particle has no label, by why; and remarks on what else has none."""
+    columns = [name for name in _SHOWN if name in batch.column_names("particle_table")]
+    particles = batch.select("particle_table", ["g4_id"])
+    offsets = batch.offsets("particle_table")
     hit_offsets = batch.offsets("hit_table")
-    shown = [n for n in ("type", "parent_id", "start_process", "end_process") if n in particles.columns]
-    about = ", ".join(f"{name} {{{name}}}" for name in shown)
-    of_particle = {name: particles[name] for name in ("g4_id", *shown)}
-    hit = {"hit_id": tables["hit_table"]["hit_id"], "g4_id": pl.Series(truth.g4_id)}
-
-    repeated = (truth.fault == "repeated_g4_id").fill_null(False).to_numpy()
+    hit = {"hit_id": hit_id, "g4_id": pl.Series(truth.g4_id)}
+    first = next(iter(truth.layers.values())).labelled
     enter_rows(
-        ledger, "repeated_g4_id", repeated & _not_first(particles), particle_offsets, of_particle,
-        "{rows} particles repeat a g4_id, first {g4_id}", rejected=True,
+        ledger, "repeated_g4_id", first.forest.repeats & _not_first(particles), offsets,
+        {"g4_id": particles["g4_id"]}, "{rows} particles repeat a g4_id, first {g4_id}", rejected=True,
     )  # fmt: skip
     enter_rows(
         ledger, "missing_particle", (truth.deposit >= 0) & (truth.particle < 0), hit_offsets, hit,
         "{rows} hits, the first is hit {hit_id} of particle {g4_id}", rejected=True,
     )  # fmt: skip
-    for fault in ("orphan", "circle", "unlabelled"):
-        faulty = (truth.fault == fault).fill_null(False).to_numpy()
-        if not faulty.any():
-            continue
-        touched = np.flatnonzero(truth.particle >= 0)
-        touched = touched[faulty[truth.particle[touched]]]
-        mask = np.zeros(len(truth.particle), np.bool_)
+    for name, layer in truth.layers.items():
+        for fault in ("orphan", "circle", "unlabelled"):
+            faulty = layer.labelled.fault == FAULTS.index(fault)
+            if faulty.any():
+                shown = batch.select("particle_table", ["g4_id", *columns])
+                found = _Faulty(fault, faulty, layer, schemes[name].classes, suffix(name, SEMANTIC), shown)
+                found.enter(ledger, batch, truth.particle, hit)
+
+
+_SHOWN = ("type", "parent_id", "start_process", "end_process")
+
+
+@dataclass(frozen=True)
+class _Faulty:
+    """Particles that no rule of a layer labels, by why."""
+
+    fault: str
+    where: Bools
+    layer: LayerTruth
+    classes: Sequence[str]
+    prefix: str
+    particles: pl.DataFrame
+
+    def enter(self, ledger: Ledger, batch: Batch, particle: Int64s, hit: Columns) -> None:
+        """Reject events in which one has hits but no class; remark on those with a class, or without hits."""
+        before = f"{self.prefix}: " if self.prefix else ""
+        about = ", ".join(f"{name} {{{name}}}" for name in self.particles.columns if name in _SHOWN)
+        of_particle = {name: self.particles[name] for name in self.particles.columns}
+        semantic = self.layer.labelled.semantic
+        named = self.where & (semantic >= 0)
+        nameless = self.where & (semantic < 0)
+
+        touched = np.flatnonzero(particle >= 0)
+        touched = touched[nameless[particle[touched]]]
+        mask = np.zeros(len(particle), np.bool_)
         mask[touched] = True
-        of_hit = {name: column.gather(np.maximum(truth.particle, 0)) for name, column in of_particle.items()}
+        of_hit = {name: column.gather(np.maximum(particle, 0)) for name, column in of_particle.items()}
         enter_rows(
-            ledger, fault, mask, hit_offsets, of_hit | hit,
-            f"{{rows}} hits, the first is hit {{hit_id}} of particle {{g4_id}} ({about})", rejected=True,
+            ledger, self.fault, mask, batch.offsets("hit_table"), of_hit | dict(hit),
+            f"{before}{{rows}} hits, the first is hit {{hit_id}} of particle {{g4_id}} ({about})",
+            rejected=True,
         )  # fmt: skip
-        faulty[truth.particle[touched]] = False
-        enter_rows(
-            ledger, fault, faulty, particle_offsets, of_particle,
-            f"{{rows}} particles without hits, the first is {{g4_id}} ({about})",
-        )  # fmt: skip
+        nameless[particle[touched]] = False
+        given = f"given class {self.classes[semantic[named][0]]}" if named.any() else ""
+        for rows, what in ((nameless, "without hits"), (named, given)):
+            enter_rows(
+                ledger, self.fault, rows, batch.offsets("particle_table"), of_particle,
+                f"{before}{{rows}} particles {what}, the first is {{g4_id}} ({about})",
+            )  # fmt: skip
 
 
 def _not_first(particles: pl.DataFrame) -> Bools:
     return ~particles.select(pl.struct("event_index", "g4_id").is_first_distinct()).to_series().to_numpy()
 
 
-def reject_event_unlabelled(ledger: Ledger, label: pl.Series, shown: Columns) -> None:
+def reject_event_unlabelled(ledger: Ledger, label: pl.Series, shown: Columns, prefix: str = "") -> None:
     """Events for which no rule of the event labels holds; `shown` are the columns that the rules read."""
+    about = ", ".join(f"{name} {{{name}}}" for name in shown)
     enter_rows(
         ledger, "event_unlabelled", label.is_null().to_numpy(), np.arange(len(label) + 1), shown,
-        ", ".join(f"{name} {{{name}}}" for name in shown), rejected=True,
+        f"{prefix}: {about}" if prefix else about, rejected=True,
     )  # fmt: skip
 
 

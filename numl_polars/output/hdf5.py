@@ -10,6 +10,7 @@ attributes of the root, which no reader of the layout looks at.
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -23,11 +24,11 @@ from numl_polars.errors import InputError, OutputError
 from numl_polars.objects.batch import Array, ObjectBatch
 from numl_polars.output.files import pending, reason, unfinished, writing
 from numl_polars.output.layout import (
-    METADATA_KEYS,
     GraphMetadata,
     check_attribute_name,
     empty_shape,
     in_event_order,
+    is_metadata,
     may_be_empty,
 )
 
@@ -211,10 +212,8 @@ def read_record(group: h5g.GroupID, name: str) -> tuple[h5t.TypeID, Array]:
 
 def write_metadata(file: h5py.File, metadata: GraphMetadata) -> None:
     """Write the file-level content of a new graph file."""
-    for key in ("planes", "semantic_classes", "event_classes"):
-        names: Sequence[str] | None = getattr(metadata, key)
-        if names is not None:
-            write_strings(file, key, names)
+    for key, names in {"planes": metadata.planes, **metadata.class_lists}.items():
+        write_strings(file, key, names)
     file.create_dataset("gen", data=np.array([metadata.gen], np.int64))
     file.attrs.update(sorted(metadata.provenance.items()))
 
@@ -234,11 +233,11 @@ def read_metadata(file: h5py.File) -> GraphMetadata | None:
     InputError
         Some of it is there but not the planes, or one is not of its type.
     """
-    if not any(key in file for key in METADATA_KEYS):
+    if not any(map(is_metadata, file)):
         return None
     if "planes" not in file:
         raise InputError(f"{file.filename} has no 'planes' (has {_listed(file)})")
-    classes = {key: _read_strings(file, key) for key in ("planes", "semantic_classes", "event_classes")}
+    classes = {key: _read_strings(file, key) for key in file if is_metadata(key) and key != "gen"}
     try:
         gen = int(np.asarray(file["gen"]).item()) if "gen" in file else 1
     except (TypeError, ValueError) as error:
@@ -247,9 +246,8 @@ def read_metadata(file: h5py.File) -> GraphMetadata | None:
         key: value.item() if isinstance(value, np.generic) else value for key, value in file.attrs.items()
     }
     provenance = {key: value for key, value in values.items() if isinstance(value, str | int | float)}
-    return GraphMetadata(
-        classes["planes"] or (), classes["semantic_classes"], classes["event_classes"], provenance, gen
-    )
+    planes = classes.pop("planes")
+    return replace(GraphMetadata.of(planes, classes, provenance), gen=gen)
 
 
 def is_own(path: Path) -> bool:
@@ -273,7 +271,7 @@ def object_names(file: h5py.File) -> list[str]:
         The file has no group ``dataset``; one that is empty, or has file-level content only, need not.
     """
     if "dataset" not in file:
-        if set(file) <= set(METADATA_KEYS):
+        if all(map(is_metadata, file)):
             return []
         raise InputError(f"{file.filename} is not a graph file: it has no 'dataset' (has {_listed(file)})")
     if not isinstance(file["dataset"], h5py.Group):
@@ -319,9 +317,7 @@ def _field_type(dtype: np.dtype[Any], shape: tuple[int, ...]) -> h5t.TypeID:
     return h5t.array_create(_field_type(dtype, ()), shape) if shape else h5t.py_create(dtype)
 
 
-def _read_strings(file: h5py.File, key: str) -> tuple[str, ...] | None:
-    if key not in file:
-        return None
+def _read_strings(file: h5py.File, key: str) -> tuple[str, ...]:
     try:
         return tuple(file[key].asstr()[()].tolist())
     except (AttributeError, TypeError, ValueError) as error:

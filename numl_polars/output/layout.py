@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from numl_polars.errors import InputError
 
-METADATA_KEYS = ("planes", "semantic_classes", "event_classes", "gen")
+_CLASSES = "_classes"
 
 Provenance = Mapping[str, str | int | float]
 
@@ -31,6 +31,8 @@ class GraphMetadata:
         Program version, input name, size and event range, options (as JSON): one root attribute each.
     gen
         Generation of the object's structure.
+    layer_classes
+        Class names of other labellings, and of edges, by the name of their dataset: ``topology_classes``.
     """
 
     planes: tuple[str, ...]
@@ -38,11 +40,34 @@ class GraphMetadata:
     event_classes: tuple[str, ...] | None = None
     provenance: Provenance = field(default_factory=dict, compare=False)
     gen: int = 2
+    layer_classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for key in ("planes", "semantic_classes", "event_classes"):
             names = getattr(self, key)
             object.__setattr__(self, key, None if names is None else tuple(names))
+        layers = {key: tuple(names) for key, names in sorted(self.layer_classes.items())}
+        object.__setattr__(self, "layer_classes", layers)
+
+    @classmethod
+    def of(
+        cls, planes: Sequence[str], classes: Mapping[str, Sequence[str]], provenance: Provenance
+    ) -> "GraphMetadata":
+        """Content of a file whose lists of classes have these names."""
+        lists = {key: tuple(names) for key, names in classes.items()}
+        semantic, event = lists.pop("semantic_classes", None), lists.pop("event_classes", None)
+        return cls(tuple(planes), semantic, event, provenance, layer_classes=lists)
+
+    @property
+    def class_lists(self) -> dict[str, tuple[str, ...]]:
+        """All lists of classes by the name of their dataset."""
+        main = {"semantic_classes": self.semantic_classes, "event_classes": self.event_classes}
+        return {key: names for key, names in main.items() if names is not None} | dict(self.layer_classes)
+
+
+def is_metadata(name: str) -> bool:
+    """Whether a dataset of that name at the root is file-level content."""
+    return name in ("planes", "gen") or name.endswith(_CLASSES)
 
 
 def common_metadata(found: Sequence[tuple[str, GraphMetadata]]) -> GraphMetadata:
@@ -62,13 +87,19 @@ def common_metadata(found: Sequence[tuple[str, GraphMetadata]]) -> GraphMetadata
     """
     first_place, first = found[0]
     for place, metadata in found[1:]:
-        for key in METADATA_KEYS:
-            left, right = getattr(first, key), getattr(metadata, key)
-            if left != right:
-                raise InputError(f"'{key}' differs: {left} in {first_place}, {right} in {place}")
+        left, right = _content(first), _content(metadata)
+        for key in left | right:
+            if left.get(key) != right.get(key):
+                raise InputError(
+                    f"'{key}' differs: {left.get(key)} in {first_place}, {right.get(key)} in {place}"
+                )
     provenances = [metadata.provenance for _, metadata in found]
     keys = dict.fromkeys(key for provenance in provenances for key in provenance)
     return replace(first, provenance={key: _joined(key, provenances) for key in keys})
+
+
+def _content(metadata: GraphMetadata) -> dict[str, object]:
+    return {"planes": metadata.planes, **metadata.class_lists, "gen": metadata.gen}
 
 
 def _joined(key: str, provenances: Sequence[Provenance]) -> str | int | float:

@@ -22,6 +22,29 @@ class StageSeconds:
     slowest: float
 
 
+@dataclass(frozen=True)
+class LayerReport:
+    """What a labelling did in the run.
+
+    Parameters
+    ----------
+    scheme
+        Name of the scheme.
+    num_untrained_hits
+        Number of hits of a class that is not trained, written as -1.
+    unlabelled
+        Particles that no rule labels, a row for each combination of PDG code, that of the parent, start and
+        end process; see `numl_polars.labels.combinations`.
+    remarks
+        What to know of the rules: those that never applied since earlier ones took all.
+    """
+
+    scheme: str
+    num_untrained_hits: int = 0
+    unlabelled: Sequence[Mapping[str, Any]] = ()
+    remarks: Sequence[str] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunReport:
     """What a run did, of all its ranks together.
@@ -38,8 +61,8 @@ class RunReport:
         Number of events that did not, by reason.
     noted
         Number of events with a remark, kept or not, by reason.
-    num_untrained_hits
-        Number of hits of the untrained class, written as -1.
+    layers
+        What each labelling did, by layer.
     seconds
         Wall time of the run.
     stages
@@ -61,7 +84,7 @@ class RunReport:
     num_samples: Mapping[str, int] = field(default_factory=dict)
     rejected: Mapping[str, int] = field(default_factory=dict)
     noted: Mapping[str, int] = field(default_factory=dict)
-    num_untrained_hits: int = 0
+    layers: Mapping[str, LayerReport] = field(default_factory=dict)
     seconds: float = 0.0
     stages: Mapping[str, StageSeconds] = field(default_factory=dict)
     peak_memory: Sequence[int] = ()
@@ -101,6 +124,7 @@ class RunReport:
 
     def render(self) -> "RenderableType":
         """Summary for a rich console, which leaves out colour where it is no terminal."""
+        from rich.console import Group
         from rich.table import Table
 
         table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
@@ -116,8 +140,10 @@ class RunReport:
         for title, counts in (("rejected", self.rejected), ("noted", self.noted)):
             for reason, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
                 table.add_row(title, f"{count:,}", _plain(reason))
-        if self.num_untrained_hits:
-            table.add_row("untrained", f"{self.num_untrained_hits:,}", "hits, written as -1")
+        for layer, report in self.layers.items():
+            if report.num_untrained_hits:
+                of_layer = "" if layer == "semantic" else f" in y_{layer}"
+                table.add_row("untrained", f"{report.num_untrained_hits:,}", f"hits, written as -1{of_layer}")
         rate = f"{self.events_per_second:,.1f} events/s on {_counted(self.num_ranks, 'rank')}"
         table.add_row("time", f"{self.seconds:.1f} s", rate)
         for stage, seconds in self.stages.items():
@@ -129,10 +155,35 @@ class RunReport:
             table.add_row("output", "", _plain(str(path)))
         if len(self.outputs) > _SHOWN_OUTPUTS:
             table.add_row("", "", f"and {_counted(len(self.outputs) - _SHOWN_OUTPUTS, 'more file')}")
-        return table
+        missing = [found for layer in self.layers.values() if (found := _unlabelled(layer)) is not None]
+        remarks = [_plain(remark) for layer in self.layers.values() for remark in layer.remarks]
+        return Group(table, *missing, *remarks)
 
 
 _SHOWN_OUTPUTS = 6
+_SHOWN_COMBINATIONS = 10
+
+
+def _unlabelled(layer: LayerReport) -> "RenderableType | None":
+    """What has hits and no rule, so that the physicist sees which rule is missing; None for nothing."""
+    from rich.console import Group
+    from rich.table import Table
+
+    found = [row for row in layer.unlabelled if row["with_hits"]]
+    if not found:
+        return None
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("with hits", "particles"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("PDG", "parent PDG", "start", "end", "why"):
+        table.add_column(name, overflow="fold")
+    for row in found[:_SHOWN_COMBINATIONS]:
+        named = ("type", "parent_type", "start_process", "end_process", "fault")
+        texts = ("-" if row[name] is None else _plain(str(row[name])) for name in named)
+        table.add_row(f"{row['with_hits']:,}", f"{row['particles']:,}", *texts)
+    left = len(found) - _SHOWN_COMBINATIONS
+    more = [f"and {_counted(left, 'more combination')}, all in the report"] if left > 0 else []
+    return Group(f"\n[bold]No rule of {_plain(layer.scheme)} labels these particles[/]", table, *more)
 
 
 def report_path(stem: Path) -> Path:

@@ -27,8 +27,9 @@ def describe(path: Path) -> RenderableType:
         facts.add_row("file", f"{path}, {path.stat().st_size / 1e6:,.1f} MB")
         if metadata is not None:
             facts.add_row("planes", ", ".join(metadata.planes))
-            facts.add_row("semantic classes", ", ".join(metadata.semantic_classes or ("none",)))
-            facts.add_row("event classes", ", ".join(metadata.event_classes or ("none",)))
+            none = {"semantic_classes": ("none",), "event_classes": ("none",)}
+            for key, classes in (none | metadata.class_lists).items():
+                facts.add_row(key.replace("_", " "), ", ".join(classes))
         facts.add_row("objects", f"{len(names):,}")
         if "samples" in file:
             sizes = (

@@ -1,3 +1,6 @@
+"""Each kernel, compiled and as plain Python, against a slow twin on random forests."""
+
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -8,10 +11,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from numl_polars.labels import ancestry
-from tests.labels.walk_oracle import unreached_fault
+from tests.labels.walk_oracle import Tree
 
 Int64s = NDArray[np.int64]
 Kernel = Callable[..., Any]
+few = settings(deadline=None, max_examples=40)
 
 
 def both(name: str) -> pytest.MarkDecorator:
@@ -24,125 +28,162 @@ def int64s(*values: int) -> Int64s:
 
 
 @st.composite
-def forests(draw: st.DrawFn) -> tuple[Int64s, NDArray[np.bool_]]:
-    """Parent rows and primaries of one event: any order, orphans, circles, own parents."""
+def parent_rows(draw: st.DrawFn) -> Tree:
+    """One event by rows, in any order: orphans, circles, own parents."""
     num_rows = draw(st.integers(0, 14))
-    row = st.integers(0, max(num_rows - 1, 0))
-    parents = draw(st.lists(st.one_of(row, st.just(-1), st.just(-2)), min_size=num_rows, max_size=num_rows))
-    return int64s(*(max(parent, -1) for parent in parents)), np.array([p == -1 for p in parents], np.bool_)
+    parents = st.sampled_from([0, -1, *range(1, num_rows + 1)])
+    drawn = draw(st.lists(parents, min_size=num_rows, max_size=num_rows))
+    return Tree([{"g4_id": row + 1, "parent_id": parent} for row, parent in enumerate(drawn)])
 
 
-def plain_order(parent_rows: Int64s, is_primary: NDArray[np.bool_]) -> list[int]:
-    def below(row: int) -> list[int]:
-        children = [child for child, parent in enumerate(parent_rows.tolist()) if parent == row]
-        return [row, *(reached for child in children for reached in below(child))]
+@st.composite
+def walks(draw: st.DrawFn) -> Tree:
+    """One event in the order of a walk, all of it reached."""
+    forest: list[int] = []
+    for place in range(draw(st.integers(0, 14))):
+        # the parent is the particle before, one of its ancestors, or none
+        line = [0, *([place, *(a + 1 for a in _line(forest, place - 1))] if place else [])]
+        forest.append(draw(st.sampled_from(line)))
+    return Tree([{"g4_id": place + 1, "parent_id": parent} for place, parent in enumerate(forest)])
 
-    return [row for primary in np.flatnonzero(is_primary).tolist() for row in below(primary)]
+
+def _line(forest: list[int], place: int) -> list[int]:
+    above = forest[place] - 1
+    return [] if above < 0 else [above, *_line(forest, above)]
+
+
+def rows_of(tree: Tree) -> tuple[Int64s, NDArray[np.bool_]]:
+    """Row of each particle's parent, -1 for none, and whether it is a primary."""
+    parents = [tree.parent(row) for row in range(len(tree.rows))]
+    return (
+        int64s(*(-1 if parent is None else parent for parent in parents)),
+        np.array([tree.is_primary(row) for row in range(len(tree.rows))], np.bool_),
+    )
 
 
 @both("walk_order")
-@given(forest=forests())
-@settings(deadline=None)
-def test_walk_order__is_depth_first_in_table_order(
-    kernel: Kernel, forest: tuple[Int64s, NDArray[np.bool_]]
-) -> None:
-    assert kernel(*forest).tolist() == plain_order(*forest)
+@given(tree=parent_rows())
+@few
+def test_walk_order__is_depth_first_in_table_order(kernel: Kernel, tree: Tree) -> None:
+    assert kernel(*rows_of(tree)).tolist() == tree.walk()
 
 
 @both("walk_order")
 def test_walk_order__descends_a_chain_of_ten_thousand(kernel: Kernel) -> None:
-    parent_rows = np.arange(1, 10_001)
-    parent_rows[-1] = -1
-    assert np.array_equal(kernel(parent_rows, parent_rows == -1), np.arange(9_999, -1, -1))
+    rows = np.arange(1, 10_001)
+    rows[-1] = -1
+    assert np.array_equal(kernel(rows, rows == -1), np.arange(9_999, -1, -1))
+
+
+@both("walk_parents")
+@given(tree=parent_rows())
+@few
+def test_walk_parents__are_places_in_the_walk(kernel: Kernel, tree: Tree) -> None:
+    order = tree.walk()
+    rows, _ = rows_of(tree)
+    parents = (tree.parent(row) for row in order)
+    assert kernel(rows, int64s(*order)).tolist() == [-1 if p is None else order.index(p) for p in parents]
 
 
 @both("unreached_faults")
-@given(forest=forests())
-@settings(deadline=None)
-def test_unreached_faults__follow_parents_to_their_end(
-    kernel: Kernel, forest: tuple[Int64s, NDArray[np.bool_]]
-) -> None:
-    parent_rows, is_primary = forest
-    order = int64s(*plain_order(*forest))
-    parent_of = {
-        row + 1: 0 if primary else parent + 1 if parent >= 0 else -1
-        for row, (parent, primary) in enumerate(zip(parent_rows.tolist(), is_primary.tolist(), strict=True))
-    }
+@given(tree=parent_rows())
+@few
+def test_unreached_faults__follow_parents_to_their_end(kernel: Kernel, tree: Tree) -> None:
     codes = {None: -1, "orphan": ancestry.ORPHAN, "circle": ancestry.CIRCLE}
-    wanted = [codes[unreached_fault(parent_of, g4_id)] for g4_id in parent_of]
-    assert kernel(parent_rows, order).tolist() == wanted
+    wanted = [codes[tree.fault(row)] for row in range(len(tree.rows))]
+    assert kernel(rows_of(tree)[0], int64s(*tree.walk())).tolist() == wanted
 
 
 @both("unreached_faults")
 def test_unreached_faults__below_a_circle_is_circle_and_below_an_orphan_is_orphan(kernel: Kernel) -> None:
-    parent_rows = int64s(1, 0, 0, 2, -1, 4, 5, 7, -1)
-    faults = kernel(parent_rows, int64s(8))
+    rows = int64s(1, 0, 0, 2, -1, 4, 5, 7, -1)
+    faults = kernel(rows, int64s(8))
     assert faults.tolist() == [ancestry.CIRCLE] * 4 + [ancestry.ORPHAN] * 3 + [ancestry.CIRCLE, -1]
 
 
 @both("spread_down")
-@given(forest=forests(), data=st.data())
-@settings(deadline=None)
+@given(tree=walks(), data=st.data())
+@few
 def test_spread_down__gives_what_a_recursive_walk_gives(
-    kernel: Kernel, forest: tuple[Int64s, NDArray[np.bool_]], data: st.DataObject
+    kernel: Kernel, tree: Tree, data: st.DataObject
 ) -> None:
-    parent_rows, is_primary = forest
-    num_rows = parent_rows.size
-    spreads = data.draw(st.lists(st.booleans(), min_size=num_rows, max_size=num_rows))
-    wanted = [-1] * num_rows
-
-    def walk(row: int, from_above: int) -> None:
-        wanted[row] = from_above if from_above >= 0 else row
-        below = wanted[row] if from_above >= 0 or spreads[row] else -1
-        for child in np.flatnonzero(parent_rows == row).tolist():
-            walk(child, below)
-
-    for primary in np.flatnonzero(is_primary).tolist():
-        walk(primary, -1)
-    order = int64s(*plain_order(*forest))
-    assert kernel(parent_rows, order, np.array(spreads, np.bool_)).tolist() == wanted
+    size = len(tree.rows)
+    spreads = data.draw(st.lists(st.booleans(), min_size=size, max_size=size))
+    wanted = list(range(size))
+    for row in range(size):
+        # the ancestor farthest up that spreads wins: what it replaces spreads no more
+        wanted[row] = next((above for above in reversed(tree.ancestors(row)) if spreads[above]), row)
+    assert kernel(rows_of(tree)[0], np.array(spreads, np.bool_)).tolist() == wanted
 
 
 @both("spread_down")
 def test_spread_down__closed_parent_fixes_descendants(kernel: Kernel) -> None:
-    parent_rows, order = int64s(-1, 0, 1, 2, 0), np.arange(5)
     spreads = np.array([False, True, False, True, False])
-    assert kernel(parent_rows, order, spreads).tolist() == [0, 1, 1, 1, 4]
+    assert kernel(int64s(-1, 0, 1, 2, 0), spreads).tolist() == [0, 1, 1, 1, 4]
 
 
-@both("spread_down")
-def test_spread_down__leaves_what_no_primary_reaches(kernel: Kernel) -> None:
-    spreads = np.ones(3, np.bool_)
-    assert kernel(int64s(-1, 2, 1), int64s(0), spreads).tolist() == [0, -1, -1]
+@both("primaries")
+@given(tree=walks())
+@few
+def test_primaries__are_the_last_ancestors(kernel: Kernel, tree: Tree) -> None:
+    assert kernel(rows_of(tree)[0]).tolist() == [tree.primary(row) for row in range(len(tree.rows))]
+
+
+@both("depths")
+@given(tree=walks())
+@few
+def test_depths__count_ancestors(kernel: Kernel, tree: Tree) -> None:
+    assert kernel(rows_of(tree)[0]).tolist() == [len(tree.ancestors(row)) for row in range(len(tree.rows))]
+
+
+@both("nearest_ancestors")
+@given(tree=walks(), data=st.data())
+@few
+def test_nearest_ancestors__leave_out_the_particle_itself(
+    kernel: Kernel, tree: Tree, data: st.DataObject
+) -> None:
+    size = len(tree.rows)
+    holds = data.draw(st.lists(st.booleans(), min_size=size, max_size=size))
+    wanted = [next((above for above in tree.ancestors(row) if holds[above]), -1) for row in range(size)]
+    assert kernel(rows_of(tree)[0], np.array(holds, np.bool_)).tolist() == wanted
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["compiled", "plain"])
+@pytest.mark.parametrize("over", ["children", "descendants"])
+@given(tree=walks(), data=st.data())
+@few
+def test_sums__count_nan_as_nothing(over: str, plain: bool, tree: Tree, data: st.DataObject) -> None:
+    size = len(tree.rows)
+    value = st.one_of(st.just(math.nan), st.integers(-8, 8).map(float))
+    values = np.array(data.draw(st.lists(value, min_size=size, max_size=size)), np.float64)
+    wanted = [float(np.nansum(values[getattr(tree, over)(row)])) for row in range(size)]
+    kernel = getattr(ancestry, f"sums_over_{over}")
+    assert (kernel.py_func if plain else kernel)(rows_of(tree)[0], values).tolist() == wanted
 
 
 @both("number_objects")
 @given(data=st.data())
-@settings(deadline=None)
+@few
 def test_number_objects__counts_by_first_appearance_in_each_event(
     kernel: Kernel, data: st.DataObject
 ) -> None:
-    sizes = data.draw(st.lists(st.integers(1, 5), max_size=4))
+    sizes = data.draw(st.lists(st.integers(0, 5), max_size=4))
     offsets = np.cumsum([0, *sizes])
-    num_rows = int(offsets[-1])
-    order: list[int] = []
-    objects = [-1] * num_rows
-    wanted = [-1] * num_rows
+    num_reached = int(offsets[-1])
+    objects: list[int] = []
+    wanted: list[int] = []
     for event, (start, stop) in enumerate(zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)):
-        reached = data.draw(st.lists(st.integers(start, stop - 1), unique=True))
-        order += reached
-        candidates = st.sampled_from([-1, num_rows + event, *range(start, stop)])
-        objects[start:stop] = data.draw(st.lists(candidates, min_size=stop - start, max_size=stop - start))
+        candidates = st.sampled_from([-1, num_reached + event, *range(start, stop)])
+        mine = data.draw(st.lists(candidates, min_size=stop - start, max_size=stop - start))
         numbers: dict[int, int] = {}
-        for row in reached:
-            if objects[row] >= 0:
-                wanted[row] = numbers.setdefault(objects[row], len(numbers))
-    assert kernel(offsets, int64s(*order), int64s(*objects)).tolist() == wanted
+        objects += mine
+        wanted += [-1 if one < 0 else numbers.setdefault(one, len(numbers)) for one in mine]
+    assert kernel(offsets, int64s(*objects)).tolist() == wanted
 
 
 @both("has_repeats")
 @given(events=st.lists(st.lists(st.integers(-3, 8), min_size=1, max_size=6), max_size=4))
-@settings(deadline=None)
+@few
 def test_has_repeats__looks_within_events_only(kernel: Kernel, events: list[list[int]]) -> None:
     offsets = np.cumsum([0, *(len(event) for event in events)])
     ids = int64s(*(g4_id for event in events for g4_id in event))

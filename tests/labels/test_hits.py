@@ -34,7 +34,7 @@ def truth_of(path: Path, event: Event) -> HitTruth:
         batch = Batch(events, 0, 1)
         graph = HitGraph(particle_labels=StandardLabels(), position=True)
         tables = {table: batch.select(table, names) for table, names in graph.columns(batch).items()}
-        return hit_truth(batch, tables, graph.particle_labels, position=True)
+        return hit_truth(batch, tables, graph.particle_layers, position=True)
 
 
 def test_hit_truth__position_is_weighted_by_energy(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_hit_truth__position_is_weighted_by_energy(tmp_path: Path) -> None:
     assert truth.position[0].tolist() == [17.5, 18.5, 19.5]
     assert np.isnan(truth.position[1]).all()
     assert not truth.has_energy[1]
-    assert truth.semantic[1] == -1
+    assert truth.layers["semantic"].semantic[1] == -1
     assert truth.deposit[0] == 1
 
 
@@ -70,7 +70,7 @@ def test_hit_truth__no_position_harms_no_other(tmp_path: Path, fault: str) -> No
     others = np.arange(75) != 7
     assert np.array_equal(truth.position[others], good.position[others])
     assert truth.has_energy[7] == (fault != "nan weight")
-    assert truth.semantic[7] == 1
+    assert truth.layers["semantic"].semantic[7] == 1
 
 
 def test_hit_truth__repeated_hit_id_shares_its_deposits(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_build__last_class_is_no_target(tmp_path: Path) -> None:
     with EventFile(write_events(tmp_path / "e.h5", [event])) as events:
         built = FULL.build(Batch(events, 0, 1))
     arrays = built.objects.arrays(0)
-    assert built.untrained_hits == 5
+    assert built.layers["semantic"].untrained_hits == 5
     assert arrays["hit/y_semantic"].tolist() == [-1] * 5 + [1] * 70
     assert arrays["particle-truth/num_nodes"] == 1
     assert arrays["hit_cluster-truth_particle-truth/edge_index"][0].tolist() == list(range(5, 75))

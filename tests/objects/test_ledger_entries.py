@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from numl_polars.events.batch import Batch
 from numl_polars.events.file import EventFile
-from numl_polars.labels.event_labels import FlavorLabels
-from numl_polars.labels.standard import StandardLabels
+from numl_polars.labels.schemes.events import FlavorLabels
+from numl_polars.labels.schemes.standard import StandardLabels
 from numl_polars.objects.hit_graph import Built, HitGraph
 from tests.builder import Event, particles, simple_event, without_rows, write_events
 

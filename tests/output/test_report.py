@@ -9,14 +9,24 @@ import pytest
 from rich.console import Console
 
 from numl_polars.errors import OutputError
-from numl_polars.output.report import RunReport, StageSeconds, peak_memory_bytes, stage_seconds
+from numl_polars.output.report import LayerReport, RunReport, StageSeconds, peak_memory_bytes, stage_seconds
 
+Kind = dict[str, str | int | None]
+KINDS = ("type", "parent_type", "start_process", "end_process", "fault", "particles", "with_hits")
+COMBINATIONS: list[Kind] = [
+    dict(zip(KINDS, (12, 0, "primary", None, "unlabelled", 1200, 1000), strict=True)),
+    *[dict(zip(KINDS, (14, None, "[x]", "y", "orphan", 5, 5), strict=True))] * 11,
+    dict(zip(KINDS, (16, 0, "primary", "y", "unlabelled", 5, 0), strict=True)),
+]
 REPORT = RunReport(
     num_events=1200,
     num_kept=1000,
     rejected={"no hit": 50, "too few hits in a plane": 150},
     noted={"[orphan] hits": 2},
-    num_untrained_hits=31,
+    layers={
+        "semantic": LayerReport("Standard", 31),
+        "tracks": LayerReport("Tracks", 2, COMBINATIONS, ["rule 3 of [Tracks] never applies"]),
+    },
     seconds=8.0,
     stages={"read": StageSeconds(4.0, 2.5), "write": StageSeconds(3.0, 1.5)},
     peak_memory=(300 * 2**20, 500 * 2**20),
@@ -36,7 +46,7 @@ def rendered(report: RunReport) -> str:
 def test_to_json() -> None:
     content = json.loads(REPORT.to_json())
     assert list(content) == [
-        "num_events", "num_kept", "num_samples", "rejected", "noted", "num_untrained_hits", "seconds",
+        "num_events", "num_kept", "num_samples", "rejected", "noted", "layers", "seconds",
         "stages", "peak_memory", "outputs", "input", "options", "version", "num_ranks", "events_per_second",
     ]  # fmt: skip
     assert content["events_per_second"] == 150
@@ -67,11 +77,19 @@ def test_render__plain_where_no_terminal() -> None:
         "rejected 50 no hit",
         "noted 2 [orphan] hits",
         "untrained 31 hits, written as -1",
+        "untrained 2 hits, written as -1 in y_tracks",
         "time 8.0 s 150.0 events/s on 2 ranks",
         "4.0 s read, 2.5 s on the slowest rank",
         "3.0 s write, 1.5 s on the slowest rank",
         "memory 500 MiB at most on a rank",
         "output out.h5",
+        "",
+        "No rule of Tracks labels these particles",
+        "with hits particles PDG parent PDG start end why",
+        "1,000 1,200 12 0 primary - unlabelled",
+        *["5 5 14 - [x] y orphan"] * 9,
+        "and 2 more combinations, all in the report",
+        "rule 3 of [Tracks] never applies",
     ]
 
 

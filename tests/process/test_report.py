@@ -97,7 +97,10 @@ def test_process__untrained_hits_are_counted(here: Here, tmp_path: Path) -> None
     )
     event["edep_table"]["g4_id"][:7] = 2
     assert_done(here(write_events(tmp_path / "run.evt.h5", [event]), tmp_path / "graphs"))
-    assert json.loads((tmp_path / "graphs.report.json").read_text())["num_untrained_hits"] == 7
+    assert (
+        json.loads((tmp_path / "graphs.report.json").read_text())["layers"]["semantic"]["num_untrained_hits"]
+        == 7
+    )
     (graph,) = read_graphs(tmp_path / "graphs.h5").objects.values()
     assert graph["hit/y_semantic"].tolist() == [-1] * 7 + [1] * 83
 

@@ -27,21 +27,21 @@ def _look_up(codes: pl.Series, name: str, dtype: pl.DataType) -> pl.Series:
 
 def _ask_particle(name: str, dtype: pl.DataType) -> pl.Expr:
     look_up = partial(_look_up, name=name, dtype=dtype)
-    return pl.col("type").map_batches(look_up, return_dtype=dtype, is_elementwise=True)
+    return pl.col("type").map_batches(look_up, return_dtype=dtype, is_elementwise=True).alias(name)
 
 
-abs_pdg = pl.col("type").abs()
+abs_pdg = pl.col("type").abs().alias("abs_pdg")
 
-is_electron = abs_pdg == 11
-is_muon = abs_pdg == 13
-is_tau = abs_pdg == 15
-is_photon = abs_pdg == 22
-is_proton = abs_pdg == 2212
-is_neutron = abs_pdg == 2112
+is_electron = (abs_pdg == 11).alias("is_electron")
+is_muon = (abs_pdg == 13).alias("is_muon")
+is_tau = (abs_pdg == 15).alias("is_tau")
+is_photon = (abs_pdg == 22).alias("is_photon")
+is_proton = (abs_pdg == 2212).alias("is_proton")
+is_neutron = (abs_pdg == 2112).alias("is_neutron")
 
 charge = _ask_particle("charge", pl.Float64())
-is_neutral = charge == 0
-is_charged = charge != 0
+is_neutral = (charge == 0).alias("is_neutral")
+is_charged = (charge != 0).alias("is_charged")
 is_lepton = _ask_particle("is_lepton", pl.Boolean())
 is_hadron = _ask_particle("is_hadron", pl.Boolean())
 is_meson = _ask_particle("is_meson", pl.Boolean())

@@ -1,0 +1,1 @@
+"""Labellings from outside: how they are named and loaded, and code that is no list of rules."""
