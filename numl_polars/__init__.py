@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numl_polars.errors import (
         InputError,
         LabelError,
+        LabelWarning,
         LaunchError,
         NumlError,
         OptionError,
@@ -53,6 +54,7 @@ _HOMES = {
     "HitGraph": "objects.hit_graph",
     "InputError": "errors",
     "LabelError": "errors",
+    "LabelWarning": "errors",
     "LaunchError": "errors",
     "NumlError": "errors",
     "OptionError": "errors",
@@ -91,6 +93,7 @@ __all__ = [
     "HitGraph",
     "InputError",
     "LabelError",
+    "LabelWarning",
     "LaunchError",
     "NumlError",
     "OptionError",

@@ -25,6 +25,7 @@ NAMES = [
     "HitGraph",
     "InputError",
     "LabelError",
+    "LabelWarning",
     "LaunchError",
     "NumlError",
     "OptionError",

@@ -190,6 +190,22 @@ class RuleList:
         places = (relation.places for relation in self.relations.values())
         return frozenset(name for expr in (*conditions, *places) for name in expr.meta.root_names())
 
+    @cached_property
+    def _conditions(self) -> dict[str, pl.Expr]:
+        """Condition of each rule, by the column that it becomes."""
+        return {
+            f"rule {i}": rule.when if isinstance(rule.when, pl.Expr) else pl.lit(rule.when)
+            for i, rule in enumerate(self.rules)
+        }
+
+    @cached_property
+    def _first(self) -> pl.Expr:
+        """Number of the first rule that holds, from the columns of `_conditions`; -1 where none does."""
+        first = pl.lit(-1, pl.Int64)
+        for number, column in reversed(list(enumerate(self._conditions))):
+            first = pl.when(pl.col(column)).then(pl.lit(number, pl.Int64)).otherwise(first)
+        return first.alias("rule")
+
     def apply(self, table: pl.DataFrame) -> Applied:
         """What the rules say of each row of a table that has the columns `root_names`.
 
@@ -198,29 +214,31 @@ class RuleList:
         LabelError
             A condition cannot be evaluated, or gives something else than true and false.
         """
-        conditions = {f"rule {i}": rule.when for i, rule in enumerate(self.rules)}
-        exprs = {
-            name: when if isinstance(when, pl.Expr) else pl.lit(when) for name, when in conditions.items()
-        }
         places = {name: relation.places for name, relation in self.relations.items()}
         try:
-            # with_columns, not select: a rule that mentions no column holds for every row
-            # this engine evaluates what several rules share once, also where Python is called
-            result = table.lazy().with_columns(**exprs, **places).collect(engine="in-memory")
+            # with_columns, not select: a rule that mentions no column holds for every row;
+            # this engine evaluates what several rules share once, also where it calls Python
+            result = table.lazy().with_columns(**self._conditions, **places).collect(engine="in-memory")
         except Exception as error:  # a function of the user's may raise anything
             raise self._explained(table, error) from error
-        columns = [result[name] for name in exprs]
-        for rule, column in enumerate(columns):
-            if column.dtype != pl.Boolean:
-                raise LabelError(f"{self.named(rule)}: its condition gives {column.dtype}, not true or false")
-        number = _first_true(columns, table.height)
-        holds = np.zeros((len(columns), len(columns)), np.int64)
-        first = np.bincount(number + 1, minlength=len(columns) + 1)[1:]
-        np.fill_diagonal(holds, first)
-        for rule, column in enumerate(columns):
-            if not first[rule] and column.any():
-                holds[rule] = np.bincount(number[column.fill_null(False).to_numpy()], minlength=len(columns))
-        return Applied(number, result, holds)
+        for rule, column in enumerate(self._conditions):
+            if result[column].dtype != pl.Boolean:
+                raise LabelError(
+                    f"{self.named(rule)}: its condition gives {result[column].dtype}, not true or false"
+                )
+        number = result.with_columns(self._first)["rule"].to_numpy()
+        return Applied(number, result, self._count(number, result))
+
+    def _count(self, number: Int64s, result: pl.DataFrame) -> Int64s:
+        """`Applied.holds`."""
+        num_rules = len(self.rules)
+        first = np.bincount(number + 1, minlength=num_rules + 1)[1:]
+        holds = np.diag(first)
+        for rule, column in enumerate(self._conditions):
+            if not first[rule] and result[column].any():
+                rows = result[column].fill_null(False).to_numpy()
+                holds[rule] = np.bincount(number[rows], minlength=num_rules)
+        return holds
 
     def _explained(self, table: pl.DataFrame, error: Exception) -> LabelError:
         """The error with the first rule that causes it."""
@@ -233,18 +251,6 @@ class RuleList:
                 except Exception as cause:
                     return LabelError(f"{self.named(number)} cannot be evaluated: {_first_line(cause)}")
         return LabelError(f"{self.scheme}: the rules cannot be evaluated: {_first_line(error)}")
-
-
-def _first_true(columns: Sequence[pl.Series], height: int) -> Int64s:
-    """Number of the first column that is true in each row, -1 where none is."""
-    if not columns:
-        return np.full(height, -1, np.int64)
-    names = [f"{i}" for i in range(len(columns))]
-    chain = pl.lit(-1, pl.Int64)
-    for number in reversed(range(len(columns))):
-        chain = pl.when(pl.col(names[number])).then(pl.lit(number, pl.Int64)).otherwise(chain)
-    table = pl.DataFrame([column.alias(name) for name, column in zip(names, columns, strict=True)])
-    return table.select(number=chain)["number"].to_numpy()
 
 
 def _first_line(error: Exception) -> str:

@@ -56,8 +56,13 @@ class Scheme(ABC):  # noqa: B024
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
 
     def describe(self) -> dict[str, Any]:
-        """What a file records of the scheme: its name, classes and parameters."""
-        return {"scheme": self.name, "classes": list(self.classes), "parameters": self.parameters}
+        """What a file records of the scheme: its name, where it is defined, classes and parameters."""
+        return {
+            "scheme": self.name,
+            "module": type(self).__module__,
+            "classes": list(self.classes),
+            "parameters": self.parameters,
+        }
 
     def check(self) -> None:
         """Raise LabelError where the scheme contradicts itself."""

@@ -10,6 +10,7 @@ import pytest
 from numl_polars.errors import LabelError
 from numl_polars.labels.edge_labels import EdgeLabels, both, same_particle
 from numl_polars.labels.rules import Rule
+from numl_polars.labels.schemes.ccqe import CCQELabels
 
 EDGES = np.array([[0, 1, 2, 3, 3], [1, 2, 2, 3, 0]])
 SEMANTIC = np.array([0, 0, 1, -1])
@@ -67,4 +68,31 @@ def test_edge_labels__are_values() -> None:
     Joined().label(EDGES, SEMANTIC, G4_ID, HITS)
     assert pickle.loads(pickle.dumps(Joined())) == Joined()
     assert hash(Joined()) == hash(Joined())
-    assert Joined().describe() == {"scheme": "Joined", "classes": ["same", "like", "cross"], "parameters": {}}
+    assert Joined().describe() == {
+        "scheme": "Joined",
+        "module": __name__,
+        "classes": ["same", "like", "cross"],
+        "parameters": {},
+    }
+
+
+def test_check__edges_have_neither_descendants_nor_instances() -> None:
+    class Spreading(EdgeLabels):
+        classes = ("same",)
+
+        def rules(self) -> Sequence[Rule]:
+            return [Rule("same", when=same_particle, spreads=True)]
+
+    with pytest.raises(LabelError, match=r"Spreading: rule 0 \(same\): an edge has neither descendants"):
+        Spreading().check()
+
+
+def test_check__of_particles_checks_the_edges_that_go_with_them() -> None:
+    class Electrons(CCQELabels):
+        classes = ("electrons", "muon", "hadronic")
+
+        def rules(self) -> Sequence[Rule]:
+            return [Rule("electrons")]
+
+    with pytest.raises(LabelError, match=r"CCQEEdgeLabels: its rules read 'source.electron'"):
+        Electrons().check()

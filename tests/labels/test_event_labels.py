@@ -108,6 +108,7 @@ def test_event_labels__are_values_with_parameters() -> None:
     assert FlavorLabels() != FlavorLabels(unlabelled="stop")
     assert FlavorLabels().describe() == {
         "scheme": "FlavorLabels",
+        "module": "numl_polars.labels.schemes.events",
         "classes": ["cc_nue", "cc_numu", "cc_nutau", "nc"],
         "parameters": {"unlabelled": "reject"},
     }

@@ -99,6 +99,20 @@ def test_forest__null_identifier_is_an_error(column: str) -> None:
         Forest.of(table)
 
 
+@pytest.mark.parametrize("column", ["event_index", "g4_id", "parent_id"])
+@pytest.mark.parametrize("dtype", [pl.Float32(), pl.String()])
+def test_forest__identifier_that_is_no_integer_is_an_error(column: str, dtype: pl.DataType) -> None:
+    table = particles((0, 1, 0), (0, 2, 1)).with_columns(pl.col(column).cast(dtype))
+    with pytest.raises(LabelError, match=f"{column} of the particles holds {dtype}, not integers"):
+        Forest.of(table)
+
+
+def test_forest__deposit_without_identifier_is_an_error() -> None:
+    deposits = pl.DataFrame({"event_index": [0, 0], "g4_id": [1, None]})
+    with pytest.raises(LabelError, match="1 of 2 deposits have no g4_id"):
+        _ = Forest.of(particles((0, 1, 0)), deposits=deposits).deposit_places
+
+
 @pytest.mark.parametrize("dtype", [pl.Int64(), pl.UInt32(), pl.UInt64(), pl.Int16()])
 def test_forest__identifiers_are_of_any_integer_dtype(dtype: pl.DataType) -> None:
     table = particles((2, 9, 7), (2, 7, 0), (1, 4, 0))

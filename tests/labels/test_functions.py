@@ -347,6 +347,7 @@ def test_function__says_what_it_is(function: Any, name: str, place: str) -> None
     assert scheme.name == name
     assert scheme.describe() == {
         "scheme": name,
+        "module": "numl_polars.labels.outside.functions",
         "classes": list(scheme.classes or ()),
         "parameters": {
             "unlabelled": "reject",

@@ -145,6 +145,7 @@ def test_scheme__copies_are_equal_and_label_alike(copied: Any, used: bool) -> No
 def test_scheme__describes_itself() -> None:
     assert TrackShower(threshold=0.5).describe() == {
         "scheme": "TrackShower",
+        "module": __name__,
         "classes": ["track", "shower"],
         "parameters": {"unlabelled": "reject", "orphans": "reject", "threshold": 0.5, "kind": "both"},
     }
@@ -164,6 +165,12 @@ def test_policy__that_is_no_class_is_an_error(policy: str, value: Any) -> None:
         scheme.check()
     with pytest.raises(LabelError, match=f"TrackShower: {policy} is"):
         scheme.label(TABLE)
+
+
+@pytest.mark.parametrize("name", ["reject", "stop"])
+def test_policy__has_a_name_that_no_class_may_have(name: str) -> None:
+    with pytest.raises(LabelError, match=f"no class can be named '{name}', which names a policy"):
+        scheme_of(Rule("a"), names=["a", name]).check()
 
 
 @pytest.mark.parametrize("policy", ["unlabelled", "orphans"])

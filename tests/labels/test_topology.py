@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from numl_polars.errors import OptionError
 from numl_polars.labels.schemes.topology import TopologyLabels
 from tests.labels.particles import class_names, particles
 
@@ -91,6 +92,15 @@ def test_topology__thresholds_are_parameters() -> None:
     assert class_names(TopologyLabels(), table) == ["track", "shower"]
     assert class_names(TopologyLabels(blip_extent=2.1), table) == ["blip", "shower"]
     assert class_names(TopologyLabels(shower_threshold=0.6), table) == ["track", "invisible"]
+
+
+@pytest.mark.parametrize("value", [-1, math.nan, math.inf, "1", True, None])
+@pytest.mark.parametrize(
+    "name, unit", [("blip_extent", "length in cm"), ("shower_threshold", "momentum in GeV")]
+)
+def test_topology__threshold_that_is_none_is_an_error(name: str, unit: str, value: Any) -> None:
+    with pytest.raises(OptionError, match=rf"{name} is {value!r}; it must be a finite {unit}"):
+        TopologyLabels(**{name: value})
 
 
 def test_topology__labels_every_particle_and_does_not_train_on_the_invisible() -> None:
