@@ -341,7 +341,8 @@ def _layer_reports(graph: HitGraph, counts: Mapping[str, LayerCounts]) -> dict[s
     for layer, scheme in schemes.items():
         if layer in counts:
             count, rules = counts[layer], scheme.rule_list
-            remarks = RuleUsage(rules, count.holds).remarks() if rules is not None else []
+            counted = "particles" if layer in graph.particle_layers else "events"
+            remarks = RuleUsage(rules, count.holds, counted).remarks() if rules is not None else []
             reports[layer] = LayerReport(
                 scheme.name, count.untrained_hits, count.combinations.to_dicts(), remarks
             )

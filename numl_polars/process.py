@@ -22,7 +22,7 @@ Examples:
   numl-polars process run.evt.h5 graphs
   mpirun -n 64 python -m numl_polars.process run.evt.h5 graphs --vertex
   numl-polars process run.evt.h5 first --events :1000 --overwrite
-  numl-polars process run.evt.h5 tracks --particle-labels "labels.py:TrackShower(threshold=0.05)"
+  numl-polars process run.evt.h5 tracks --particle-labels "labels.py:TrackShower(shower_threshold=0.05)"
   numl-polars process run.evt.h5 both --particle-labels standard --particle-labels shape=topology
 """
 

@@ -15,6 +15,7 @@ from numl_polars.labels.scheme import Scheme
 from numl_polars.schema import EVENT_INDEX, EVENT_TABLE
 
 Int64s = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
 class EventScheme(Scheme):
@@ -32,6 +33,23 @@ class EventScheme(Scheme):
     @abstractmethod
     def decide(self, events: pl.DataFrame) -> Int64s:
         """Class of each event, int64 (events,), position in `classes`, -1 for none."""
+
+    def label_rows(self, events: pl.DataFrame) -> tuple[Int64s, Bools]:
+        """Class of each event, int64 (events,), -1 for none, and whether only the policy could give it one.
+
+        Raises
+        ------
+        LabelError
+            An event has no label, and the scheme says to stop.
+        """
+        codes = self.decide(events)
+        missing = codes < 0
+        if self.unlabelled == STOP and missing.any():
+            row = events.row(int(missing.argmax()), named=True)
+            event = ", ".join(f"{name} {value}" for name, value in row.items())
+            raise LabelError(f"{self.name} stops at an event for which no rule holds: {event}")
+        code = self.policy_code("unlabelled")
+        return (codes if code is None else np.where(missing, code, codes)), missing
 
     def check(self) -> None:
         """Raise LabelError where the scheme contradicts itself."""
@@ -63,15 +81,9 @@ class EventScheme(Scheme):
         check_tables(self.name, self.columns, {EVENT_TABLE: schema})
 
         def label(rows: pl.DataFrame) -> pl.DataFrame:
-            codes = self.decide(rows)
-            if self.unlabelled == STOP and (codes < 0).any():
-                event = ", ".join(
-                    f"{k} {v}" for k, v in rows.row(int((codes < 0).argmax()), named=True).items()
-                )
-                raise LabelError(f"{self.name} stops at an event for which no rule holds: {event}")
+            codes, _ = self.label_rows(rows)
             given = pl.Series("event_label", codes)
-            given = given.set(given < 0, self.policy_code("unlabelled"))
-            return rows.select(EVENT_INDEX).with_columns(given)
+            return rows.select(EVENT_INDEX).with_columns(given.set(given < 0, None))
 
         return table.select(self.columns[EVENT_TABLE]).map_batches(
             label,

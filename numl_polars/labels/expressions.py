@@ -96,6 +96,13 @@ class Relation:
         """Whether there is such a particle."""
         return self.places >= 0
 
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Relation):
+            return self is other
+        raise LabelError(f"{self.name} is compared with {other!r}; read a value there: {self.name}(pdg) == …")
+
+    __hash__ = object.__hash__
+
     def __repr__(self) -> str:
         return self.name
 

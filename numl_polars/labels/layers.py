@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from numl_polars.errors import OptionError
+from numl_polars.labels.event_labels import EventScheme
+from numl_polars.labels.particle_scheme import ParticleScheme
 from numl_polars.labels.scheme import Scheme
 
 SEMANTIC = "semantic"
@@ -39,17 +41,33 @@ def as_layers(labels: S | Mapping[str, S] | None, main: str) -> dict[str, S]:
         return {}
     layers = dict(labels) if isinstance(labels, Mapping) else {main: labels}
     for name, scheme in layers.items():
-        if not re.fullmatch("[a-z][a-z0-9]*", name):
-            raise OptionError(f"layer {name!r}: a layer is named by lower-case letters and digits")
+        check_layer_name(name)
         if name in _TAKEN[main]:
             raise OptionError(f"layer {name!r}: this name means something else in the output; take another")
-        if not isinstance(scheme, Scheme):
-            raise OptionError(
-                f"layer {name!r} is {scheme!r}, no labelling scheme; a function becomes one by "
-                f"FunctionLabels(function=…), a labeller of pynuml by PynumlLabels(labeller=…)"
-            )
-        scheme.check()
+        _check_scheme(name, scheme, main)
     return {name: layers[name] for name in sorted(layers, key=lambda name: name != main)}
+
+
+def check_layer_name(name: str) -> None:
+    """Raise OptionError if a layer cannot be named so."""
+    if not isinstance(name, str) or not re.fullmatch("[a-z][a-z0-9]*", name):
+        raise OptionError(
+            f"layer {name!r}: a layer is named by lower-case letters and digits, beginning with a letter"
+        )
+
+
+def _check_scheme(layer: str, scheme: object, main: str) -> None:
+    kind, of = (ParticleScheme, "particles") if main == SEMANTIC else (EventScheme, "events")
+    if isinstance(scheme, type) and issubclass(scheme, Scheme):
+        raise OptionError(f"layer {layer!r} is the class {scheme.__name__}; write {scheme.__name__}()")
+    if not isinstance(scheme, Scheme):
+        raise OptionError(
+            f"layer {layer!r} is {scheme!r}, no labelling scheme; a function becomes one by "
+            f"FunctionLabels(function=…), a labeller of pynuml by PynumlLabels(labeller=…)"
+        )
+    if not isinstance(scheme, kind):
+        raise OptionError(f"layer {layer!r} is {scheme.name}, which does not label {of}")
+    scheme.check()
 
 
 def check_distinct(*layers: Mapping[str, Scheme]) -> None:

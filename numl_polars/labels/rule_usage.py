@@ -32,10 +32,13 @@ class RuleUsage:
     holds
         int64 (rules, rules): for how many particles rule i holds and rule j is the first that does, as
         `numl_polars.labels.rules.Applied` has it; those of several batches add up.
+    counted
+        What is counted: ``particles`` or ``events``.
     """
 
     rule_list: RuleList
     holds: Int64s
+    counted: str = "particles"
 
     def table(self) -> pl.DataFrame:
         """One row a rule.
@@ -63,8 +66,18 @@ class RuleUsage:
         ).with_columns(pl.when(decides=0).then("holds"), pl.col("shadowed_by").replace(-1, None))
 
     def remarks(self) -> list[str]:
-        """A sentence for each rule that is shadowed."""
-        return [self._remark(rule) for rule in np.flatnonzero(self._shadowed).tolist()]
+        """A sentence for each rule that is shadowed, unless it takes what is left, and for the unused."""
+        rules = self.rule_list.rules
+        shadowed = np.flatnonzero(self._shadowed).tolist()
+        unused = np.flatnonzero(self.holds.sum(axis=1) == 0).tolist()
+        remarks = [self._remark(rule) for rule in shadowed if rules[rule].when is not True]
+        # an event has one flavour, so that a file often has none of another
+        if unused and self.holds.any() and self.counted == "particles":
+            names = ", ".join(f"{rule} ({rules[rule].label})" for rule in unused)
+            remarks.append(
+                f"rules of {self.rule_list.scheme} that hold for none of the {self.counted}: {names}"
+            )
+        return remarks
 
     @property
     def _decides(self) -> Int64s:
@@ -80,7 +93,7 @@ class RuleUsage:
     def _remark(self, rule: int) -> str:
         by = self.holds[rule]
         number, earlier = int(by.sum()), int(by.argmax())
-        where = f"wherever it holds ({number:,} {'particle' if number == 1 else 'particles'})"
+        where = f"wherever it holds ({number:,} {self.counted if number > 1 else self.counted[:-1]})"
         labels = [one.label for one in self.rule_list.rules]
         name = f"rule {earlier} ({labels[earlier]})"
         who = f"{name} does too" if by[earlier] == number else f"an earlier rule does too, most often {name}"

@@ -125,6 +125,11 @@ class RuleList:
     def _check(self, number: int, rule: Rule) -> None:
         if not isinstance(rule, Rule):
             raise LabelError(f"{self.scheme}: rule {number} is {rule!r}, not a Rule")
+        if not isinstance(rule.spreads, bool) or not isinstance(rule.instance_spreads, bool | None):
+            raise LabelError(
+                f"{self.scheme}: rule {number} spreads {rule.spreads!r}, and its object "
+                f"{rule.instance_spreads!r}; both may be True or False"
+            )
         if not isinstance(rule.label, str) or rule.label not in self.classes:
             raise LabelError(
                 f"{self.scheme}: rule {number} gives class {rule.label!r}, which is not one of its classes "
@@ -132,6 +137,10 @@ class RuleList:
             )
         if isinstance(rule.when, pl.Expr) and rule.when.meta.has_multiple_outputs():
             raise LabelError(f"{self.named(number)}: its condition has several columns; name each by itself")
+        if callable(rule.when):
+            raise LabelError(
+                f"{self.named(number)}: its condition is {rule.when!r}; call it, as in parent(is_muon)"
+            )
         if not isinstance(rule.when, pl.Expr | bool):
             raise LabelError(
                 f"{self.named(number)}: its condition is {rule.when!r}, not an expression (`and`, `or`, "
@@ -249,7 +258,10 @@ class RuleList:
                 try:
                     table.lazy().with_columns(found=expr).collect()
                 except Exception as cause:
-                    return LabelError(f"{self.named(number)} cannot be evaluated: {_first_line(cause)}")
+                    hint = (
+                        " (comparisons need brackets: (a == b) & c)" if "bool" in str(cause).lower() else ""
+                    )
+                    return LabelError(f"{self.named(number)} cannot be evaluated: {_first_line(cause)}{hint}")
         return LabelError(f"{self.scheme}: the rules cannot be evaluated: {_first_line(error)}")
 
 

@@ -28,6 +28,12 @@ class Scheme(ABC):  # noqa: B024
                 f"{cls.__name__} has an __init__; write its parameters as annotated attributes instead, as "
                 f"in `threshold: float = 0.1`"
             )
+        # a new default of an inherited parameter needs no annotation
+        inherited = {
+            name: kind for base in cls.__mro__[:0:-1] for name, kind in _parameter_types(base).items()
+        }
+        for name in inherited.keys() & vars(cls).keys() - cls.__annotations__.keys():
+            cls.__annotations__[name] = inherited[name]
         dataclass(frozen=True, kw_only=True)(cls)
 
     @property
@@ -61,7 +67,7 @@ class Scheme(ABC):  # noqa: B024
             "scheme": self.name,
             "module": type(self).__module__,
             "classes": list(self.classes),
-            "parameters": self.parameters,
+            "parameters": {name: _plain(value) for name, value in self.parameters.items()},
         }
 
     def check(self) -> None:
@@ -96,3 +102,23 @@ class Scheme(ABC):  # noqa: B024
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+
+
+def _parameter_types(scheme: type) -> dict[str, Any]:
+    """Annotations of a class's own parameters."""
+    own = vars(scheme).get("__annotations__", {})
+    return {name: own[name] for name in getattr(scheme, "__dataclass_fields__", {}) if name in own}
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON has it, and the same on every rank."""
+    if isinstance(value, str | int | float | None):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, set | frozenset):
+        return sorted(map(_plain, value), key=repr)
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    named = value if hasattr(value, "__qualname__") else type(value)
+    return f"{named.__module__}:{named.__qualname__}"

@@ -17,20 +17,20 @@ from numl_polars.labels.layers import EVENT, suffix
 from numl_polars.objects.batch import Attribute, ObjectBatch
 from numl_polars.objects.delaunay import HitEdges, hit_edges
 from numl_polars.objects.edges import counting_order
-from numl_polars.objects.layers import LayerAttributes, event_layer_counts, layer_counts
+from numl_polars.objects.layers import LayerAttributes, event_layer_counts, layer_counts, trained_codes
 from numl_polars.objects.ledger import Ledger
 from numl_polars.objects.rows import KeptRows, event_rows
 from numl_polars.objects.select import (
+    enter_event_unlabelled,
     enter_rows,
     note_deposits,
-    reject_event_unlabelled,
     reject_few_hits,
     reject_large_integral,
     reject_unknown_planes,
     reject_unlabelled,
     reject_without_hits,
 )
-from numl_polars.schema import EVENT_INDEX, EVENT_TABLE, HIT_COORDINATES, SPACEPOINT_POSITION, VERTEX
+from numl_polars.schema import EVENT_TABLE, HIT_COORDINATES, SPACEPOINT_POSITION, VERTEX
 from numl_polars.timing import Stages
 
 if TYPE_CHECKING:
@@ -122,18 +122,14 @@ def _event_attributes(graph: "HitGraph", ledger: Ledger, tables: Tables) -> list
     """Classes and vertex of kept events; leaves out the events that get no class."""
     labels = {}
     for layer, scheme in graph.event_layers.items():
-        events = tables[EVENT_TABLE]
-        labels[layer] = scheme.label(events).collect()["event_label"]
-        shown = {name: events[name] for name in scheme.columns[EVENT_TABLE] if name != EVENT_INDEX}
-        reject_event_unlabelled(ledger, labels[layer], shown, suffix(layer, EVENT))
+        events = tables[EVENT_TABLE].select(scheme.columns[EVENT_TABLE])
+        codes, missing = scheme.label_rows(events)
+        enter_event_unlabelled(ledger, scheme, codes, missing, events, suffix(layer, EVENT))
+        labels[layer] = trained_codes(scheme, codes)
     own = KeptRows(ledger.kept, np.arange(len(ledger.kept) + 1))
     attributes = [
-        Attribute(
-            "evt/y" if layer == EVENT else f"evt/y_{layer}",
-            label.fill_null(-1).to_numpy()[own.rows],
-            own.offsets,
-        )
-        for layer, label in labels.items()
+        Attribute("evt/y" if layer == EVENT else f"evt/y_{layer}", codes[own.rows], own.offsets)
+        for layer, codes in labels.items()
     ]
     if graph.vertex:
         attributes.append(Attribute("evt/y_vtx", own.stack(tables[EVENT_TABLE], VERTEX), own.offsets))

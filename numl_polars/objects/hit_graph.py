@@ -159,7 +159,12 @@ class HitGraph:
 
         for scheme in (*self.particle_layers.values(), *self.event_layers.values()):
             for table, columns in scheme.columns.items():
-                need(table, (name for name in columns if name != EVENT_INDEX))
+                own = [name for name in columns if name != EVENT_INDEX]
+                try:
+                    events.require(table, own)
+                except InputError as error:
+                    raise InputError(f"{error}; {scheme.name} reads it") from error
+                need(table, own)
         if self.detailed_truth:
             need("particle_table", ("parent_id", "type"))
         if self.particle_layers or self.position:

@@ -13,6 +13,7 @@ from numl_polars.labels.event_labels import EventScheme
 from numl_polars.labels.hits import HitTruth
 from numl_polars.labels.layers import SEMANTIC
 from numl_polars.labels.particle_scheme import ParticleScheme
+from numl_polars.labels.scheme import Scheme
 from numl_polars.objects.batch import Attribute
 from numl_polars.objects.delaunay import HitEdges
 from numl_polars.objects.rows import KeptRows, event_rows
@@ -67,14 +68,14 @@ class LayerAttributes:
     instances: Attribute
     membership: Attribute
     num_untrained: int
+    _classes: Int64s
     _g4_id: Int64s
 
     @classmethod
     def of(cls, name: str, scheme: ParticleScheme, truth: HitTruth, own: KeptRows) -> "LayerAttributes":
         """Attributes for the hits of kept events."""
-        semantic = truth.layers[name].semantic[own.rows]
-        untrained = semantic >= len(scheme.trained_classes)
-        semantic[untrained] = -1
+        classes = truth.layers[name].semantic[own.rows]
+        semantic = trained_codes(scheme, classes)
         store = "particle-truth" if name == SEMANTIC else f"particle-truth-{name}"
         instances, membership = _instances(truth.layers[name].instance[own.rows], own.offsets, store)
         return cls(
@@ -83,7 +84,8 @@ class LayerAttributes:
             semantic=Attribute(f"hit/y_{name}", semantic, own.offsets),
             instances=instances,
             membership=membership,
-            num_untrained=int(untrained.sum()),
+            num_untrained=int((semantic != classes).sum()),
+            _classes=classes,
             _g4_id=truth.g4_id[own.rows],
         )
 
@@ -97,9 +99,14 @@ class LayerAttributes:
         found = []
         for kind, (index, offsets) in (("delaunay", edges.joint), ("delaunay-planar", edges.planar)):
             rows = index + self.semantic.offsets[event_rows(offsets)]
-            label = labels.label(rows, self.semantic.values, self._g4_id, self.scheme.classes)
-            found.append(Attribute(f"hit_{kind}_hit/{attribute}", label, offsets))
+            label = labels.label(rows, self._classes, self._g4_id, self.scheme.classes)
+            found.append(Attribute(f"hit_{kind}_hit/{attribute}", trained_codes(labels, label), offsets))
         return found
+
+
+def trained_codes(scheme: Scheme, codes: Int64s) -> Int64s:
+    """Codes of classes, -1 for those that are no training targets."""
+    return np.where(codes < len(scheme.trained_classes), codes, -1)
 
 
 def layer_counts(batch: Batch, truth: HitTruth, num_untrained: Mapping[str, int]) -> dict[str, LayerCounts]:

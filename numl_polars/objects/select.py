@@ -8,11 +8,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from numl_polars.events.batch import Batch
+from numl_polars.labels.event_labels import EventScheme
 from numl_polars.labels.hits import HitTruth, LayerTruth
 from numl_polars.labels.layers import SEMANTIC, suffix
 from numl_polars.labels.particle_scheme import FAULTS, ParticleScheme
 from numl_polars.objects.ledger import Ledger
 from numl_polars.objects.rows import event_rows
+from numl_polars.schema import EVENT_INDEX
 
 Int64s = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -70,10 +72,11 @@ def reject_unlabelled(
     hit_offsets = batch.offsets("hit_table")
     hit = {"hit_id": hit_id, "g4_id": pl.Series(truth.g4_id)}
     first = next(iter(truth.layers.values())).labelled
-    enter_rows(
-        ledger, "repeated_g4_id", first.forest.repeats & _not_first(particles), offsets,
-        {"g4_id": particles["g4_id"]}, "{rows} particles repeat a g4_id, first {g4_id}", rejected=True,
-    )  # fmt: skip
+    if (repeats := first.forest.repeats).any():
+        enter_rows(
+            ledger, "repeated_g4_id", repeats & _not_first(particles), offsets,
+            {"g4_id": particles["g4_id"]}, "{rows} particles repeat a g4_id, first {g4_id}", rejected=True,
+        )  # fmt: skip
     enter_rows(
         ledger, "missing_particle", (truth.deposit >= 0) & (truth.particle < 0), hit_offsets, hit,
         "{rows} hits, the first is hit {hit_id} of particle {g4_id}", rejected=True,
@@ -133,13 +136,19 @@ def _not_first(particles: pl.DataFrame) -> Bools:
     return ~particles.select(pl.struct("event_index", "g4_id").is_first_distinct()).to_series().to_numpy()
 
 
-def reject_event_unlabelled(ledger: Ledger, label: pl.Series, shown: Columns, prefix: str = "") -> None:
-    """Events for which no rule of the event labels holds; `shown` are the columns that the rules read."""
+def enter_event_unlabelled(
+    ledger: Ledger, scheme: EventScheme, codes: Int64s, missing: Bools, events: pl.DataFrame, prefix: str
+) -> None:
+    """Reject events that no rule labels, with what the rules read; remark on those given a class."""
+    shown = {name: events[name] for name in events.columns if name != EVENT_INDEX}
     about = ", ".join(f"{name} {{{name}}}" for name in shown)
-    enter_rows(
-        ledger, "event_unlabelled", label.is_null().to_numpy(), np.arange(len(label) + 1), shown,
-        f"{prefix}: {about}" if prefix else about, rejected=True,
-    )  # fmt: skip
+    given = f"given class {scheme.classes[codes[missing][0]]}: " if missing.any() else ""
+    before = f"{prefix}: " if prefix else ""
+    offsets = np.arange(len(codes) + 1)
+    for where, text in ((codes < 0, about), (missing & (codes >= 0), given + about)):
+        enter_rows(
+            ledger, "event_unlabelled", where, offsets, shown, before + text, rejected=text == about
+        )  # fmt: skip
 
 
 def note_deposits(ledger: Ledger, batch: Batch, deposits: pl.DataFrame, truth: HitTruth) -> None:

@@ -155,16 +155,18 @@ class RunReport:
             table.add_row("output", "", _plain(str(path)))
         if len(self.outputs) > _SHOWN_OUTPUTS:
             table.add_row("", "", f"and {_counted(len(self.outputs) - _SHOWN_OUTPUTS, 'more file')}")
-        missing = [found for layer in self.layers.values() if (found := _unlabelled(layer)) is not None]
+        missing = [
+            shown for name, layer in self.layers.items() if (shown := _unlabelled(name, layer)) is not None
+        ]
         remarks = [_plain(remark) for layer in self.layers.values() for remark in layer.remarks]
-        return Group(table, *missing, *remarks)
+        return Group(table, *(shown for shown in missing if shown is not None), *remarks)
 
 
 _SHOWN_OUTPUTS = 6
 _SHOWN_COMBINATIONS = 10
 
 
-def _unlabelled(layer: LayerReport) -> "RenderableType | None":
+def _unlabelled(layer_name: str, layer: LayerReport) -> "RenderableType | None":
     """What has hits and no rule, so that the physicist sees which rule is missing; None for nothing."""
     from rich.console import Group
     from rich.table import Table
@@ -183,7 +185,9 @@ def _unlabelled(layer: LayerReport) -> "RenderableType | None":
         table.add_row(f"{row['with_hits']:,}", f"{row['particles']:,}", *texts)
     left = len(found) - _SHOWN_COMBINATIONS
     more = [f"and {_counted(left, 'more combination')}, all in the report"] if left > 0 else []
-    return Group(f"\n[bold]No rule of {_plain(layer.scheme)} labels these particles[/]", table, *more)
+    of_layer = "" if layer_name == "semantic" else f" ({layer_name})"
+    title = f"\n[bold]No rule of {_plain(layer.scheme)}{of_layer} labels these particles[/]"
+    return Group(title, table, *more)
 
 
 def report_path(stem: Path) -> Path:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numl_polars import labels
+from numl_polars.errors import LabelError
 from numl_polars.labels.context import needed_columns, with_context
 from numl_polars.labels.expressions import Relation, momentum, parent, pdg, start_process
 from numl_polars.labels.forest import Forest
@@ -165,3 +166,11 @@ def test_labels__star_import_offers_the_words() -> None:
     assert found.keys() - {"__builtins__"} == set(labels.__all__)
     assert found["is_muon"] is is_muon
     assert found["pdg"] is pdg
+
+
+def test_relation__is_no_value_to_compare() -> None:
+    parent, primary = labels.parent, labels.primary
+    with pytest.raises(LabelError, match=r"parent is compared with 13; read a value there: parent\(pdg\)"):
+        _ = parent == 13
+    with pytest.raises(LabelError, match="primary is compared with 13"):
+        _ = primary != 13

@@ -247,9 +247,9 @@ def test_layers__equals_sign_of_a_path_or_parameter_names_no_layer(spec: str, fo
         ),
         (["standard", "semantic=simple"], "standard and simple both label particles in layer 'semantic'"),
         (["a=standard", "a=standard"], "standard and standard both label particles in layer 'a'"),
-        (["Delta-Ray=simple"], "Delta-Ray=simple: layer 'Delta-Ray': a layer is named by lower-case letters"),
-        (["=simple"], "=simple: layer '': a layer is named by lower-case letters and digits"),
-        (["2d=none"], "2d=none: layer '2d': a layer is named by"),
+        (["Delta-Ray=simple"], "layer 'Delta-Ray': a layer is named by lower-case letters"),
+        (["=simple"], "layer '': a layer is named by lower-case letters and digits"),
+        (["2d=none"], "layer '2d': a layer is named by"),
         (["a=b=simple"], "'b=simple' names no labels of particles"),
     ],
 )
@@ -367,5 +367,5 @@ def test_load__unknown_parameter_of_a_labeller_of_pynuml_is_told(spec: str, told
     ],
 )
 def test_load__scheme_that_contradicts_itself_is_told_at_once(spec: str, told: str) -> None:
-    with pytest.raises(nl.LabelError, match=re.escape(told)):
+    with pytest.raises(nl.OptionError, match=re.escape(told)):
         load_particle_labels(spec)

@@ -80,10 +80,10 @@ def test_rule_usage__no_rules_and_no_particles() -> None:
 
 
 def test_remarks__shadowed_rule_and_what_shadows_it() -> None:
-    assert used(LEPTONS, MUONS).remarks() == [
+    assert used(LEPTONS, MUONS).remarks()[:1] == [
         "rule 2 (lepton) of Literal never applies: wherever it holds (2 particles), rule 0 (muon) does too"
     ]
-    assert used(LEPTONS, ELECTRON, *[MUONS] * 700).remarks() == [
+    assert used(LEPTONS, ELECTRON, *[MUONS] * 700).remarks()[:1] == [
         "rule 2 (lepton) of Literal never applies: wherever it holds (1,401 particles), an earlier rule does "
         "too, most often rule 0 (muon)"
     ]
@@ -91,13 +91,22 @@ def test_remarks__shadowed_rule_and_what_shadows_it() -> None:
 
 
 def test_remarks__rule_that_decides_in_another_batch_is_not_shadowed() -> None:
-    scheme = scheme_of(Rule("muon", when=pl.col("type") == 13), Rule("any"))
+    scheme = scheme_of(Rule("muon", when=pl.col("type") == 13), Rule("any", when=is_muon))
     muon, antimuon = MUONS.head(1), MUONS.tail(1)
     assert used(scheme, muon).remarks() != []
     for batches in ([muon, antimuon], [antimuon, muon]):
         usage = used(scheme, *batches)
         assert usage.remarks() == []
         assert usage.table().row(1)[3:] == (1, None, None)
+
+
+def test_remarks__rule_that_takes_what_is_left_may_be_shadowed() -> None:
+    assert used(scheme_of(Rule("muon", when=is_muon), Rule("rest")), MUONS).remarks() == []
+
+
+def test_remarks__rules_that_hold_for_none() -> None:
+    unused = "rules of Literal that hold for none of the particles: 1 (electron), 3 (proton)"
+    assert used(LEPTONS, MUONS).remarks()[1:] == [unused]
 
 
 def test_remarks__unused_rule_is_not_shadowed() -> None:

@@ -186,3 +186,31 @@ def test_check__tells_of_wrong_rules_and_policies_before_there_are_particles() -
     with pytest.raises(LabelError, match="rule 1 gives class 'b'"):
         scheme_of(Rule("a"), Rule("b"), names=["a"]).check()
     scheme_of(Rule("a"), Rule("b"), unlabelled="b").check()
+
+
+def test_scheme__override_of_a_parameter_needs_no_annotation() -> None:
+    class Later(TrackShower):
+        threshold = 0.7
+        unlabelled = "track"
+
+    assert Later().parameters["threshold"] == 0.7
+    assert Later().policy_code("unlabelled") == 0
+    assert Later(threshold=0.1) != Later()
+    assert TrackShower().unlabelled == "reject"
+
+
+def test_describe__is_plain_and_the_same_on_every_rank() -> None:
+    class Many(ParticleLabels):
+        classes = ("a",)
+        cuts: Any = None
+
+        def rules(self) -> list[Rule]:
+            return [Rule("a")]
+
+    given = {"names": frozenset({"b", "a", "c"}), 1: (1, 2.5), "call": len, "thing": object()}
+    assert Many(cuts=given).describe()["parameters"]["cuts"] == {
+        "names": ["a", "b", "c"],
+        "1": [1, 2.5],
+        "call": "builtins:len",
+        "thing": "builtins:object",
+    }

@@ -224,7 +224,8 @@ def test_load__error_of_the_users_code_has_its_place(spec: str, text: str, told:
     [
         (
             "labels.py:WrongOperator",
-            "labels.py:WrongOperator cannot label: TypeError: the truth value of an Expr is ambiguous",
+            "labels.py:WrongOperator cannot label: TypeError: the truth value of an Expr is ambiguous; join "
+            "conditions by &, | and ~, and ask .is_in([…]) instead of `in`",
             "return [nl.Rule(\"shower\", when=is_electron and momentum)]",
         ),
         (

@@ -1,6 +1,7 @@
 """Several labellings in one graph: what each becomes, and that none changes another."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -8,7 +9,7 @@ import pytest
 
 import numl_polars as nl
 from numl_polars.errors import LabelError, OptionError
-from numl_polars.labels import event, is_muon, num_deposits
+from numl_polars.labels import both, event, is_muon, num_deposits
 from numl_polars.labels.layers import EVENT, SEMANTIC, as_layers
 from numl_polars.objects.layers import add_counts
 from tests.builder import Event, particles, simple_event, write_events
@@ -235,3 +236,72 @@ def test_as_layers__main_one_first() -> None:
 def test_layers__of_particles_and_events_have_different_names() -> None:
     with pytest.raises(OptionError, match="layer 'a' labels both particles and events"):
         nl.HitGraph(particle_labels={"a": MuonOrNot()}, event_labels={"a": Neutrino()})
+
+
+def test_layers__classes_that_are_not_trained_are_minus_one(tmp_path: Path) -> None:
+    class Known(Neutrino):
+        untrained = ("antinu",)
+
+    class Pairs(nl.EdgeLabels):
+        classes = ("same", "invisible", "other")
+        untrained = ("other",)
+
+        def rules(self) -> list[nl.Rule]:
+            return [
+                nl.Rule("same", when=both("muon")),
+                nl.Rule("invisible", when=both("rest")),
+                nl.Rule("other"),
+            ]
+
+    class WithEdges(nl.ParticleLabels):
+        classes = ("muon", "rest")
+        untrained = ("rest",)
+        edge_labels = Pairs()
+
+        def rules(self) -> list[nl.Rule]:
+            return [nl.Rule("muon", when=is_muon), nl.Rule("rest")]
+
+    anti = two_particles()
+    anti["event_table"]["nu_pdg"][0] = -14
+    graph = nl.HitGraph(particle_labels=WithEdges(), event_labels={"sign": Known()})
+    few = simple_event(hits=3)  # rejected, before the others
+    first, second = build(tmp_path, graph, few, two_particles(), anti).objects
+    assert (first["evt/y_sign"].tolist(), second["evt/y_sign"].tolist()) == ([0], [-1])
+    muon = np.array([True] * 50 + [False] * 25)
+    source, target = first["hit_delaunay_hit/edge_index"]
+    expected = np.where(muon[source] & muon[target], 0, np.where(muon[source] | muon[target], -1, 1))
+    assert first["hit_delaunay_hit/edge_label"].tolist() == expected.tolist()
+    assert graph.classes["edge_classes"] == ("same", "invisible")
+
+
+def test_layers__event_given_a_class_has_a_remark(tmp_path: Path) -> None:
+    odd = simple_event()
+    odd["event_table"]["nu_pdg"][0] = 0
+    built = build(tmp_path, nl.HitGraph(event_labels=Neutrino(unlabelled="nu")), odd)
+    assert built.ledger.select("reason", "detail", "rejected").rows() == [
+        ("event_unlabelled", "given class nu: nu_pdg 0", False)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"particle_labels": nl.FlavorLabels()},
+            "layer 'semantic' is FlavorLabels, which does not label particles",
+        ),
+        (
+            {"event_labels": nl.StandardLabels()},
+            "layer 'event' is StandardLabels, which does not label events",
+        ),
+        ({"particle_labels": MuonOrNot}, r"layer 'semantic' is the class MuonOrNot; write MuonOrNot\(\)"),
+    ],
+)
+def test_layers__scheme_of_another_kind_is_told(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        nl.HitGraph(**options)
+
+
+def test_layers__missing_column_is_told_with_its_scheme(tmp_path: Path) -> None:
+    with pytest.raises(nl.InputError, match=r"no column 'category' .*; Category reads it"):
+        build(tmp_path, nl.HitGraph(particle_labels=Category()), simple_event())

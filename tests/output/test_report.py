@@ -84,7 +84,7 @@ def test_render__plain_where_no_terminal() -> None:
         "memory 500 MiB at most on a rank",
         "output out.h5",
         "",
-        "No rule of Tracks labels these particles",
+        "No rule of Tracks (tracks) labels these particles",
         "with hits particles PDG parent PDG start end why",
         "1,000 1,200 12 0 primary - unlabelled",
         *["5 5 14 - [x] y orphan"] * 9,

@@ -41,6 +41,7 @@ class GivenLabels(ParticleScheme):
             What was given contradicts the particles or the classes.
         """
         particles = forest.particles.select(self.columns[PARTICLES])
+        particles = particles.with_columns(pl.col(pl.String).cast(pl.Categorical))
         # events in which g4_id names several particles get no label, and no chance to confuse
         rows = np.flatnonzero(~forest.repeats)
         if rows.size < particles.height:

@@ -21,9 +21,9 @@ from textwrap import shorten
 from types import FunctionType, ModuleType
 from typing import Any, Generic, TypeVar, cast
 
-from numl_polars.errors import OptionError
+from numl_polars.errors import LabelError, OptionError
 from numl_polars.labels.event_labels import EventScheme
-from numl_polars.labels.layers import EVENT, SEMANTIC
+from numl_polars.labels.layers import EVENT, SEMANTIC, check_layer_name
 from numl_polars.labels.outside.references import Reference, nearest, read_reference
 from numl_polars.labels.outside.user_code import find, told_as_option_error
 from numl_polars.labels.particle_scheme import ParticleScheme
@@ -126,8 +126,7 @@ def _layers(specs: Sequence[str], kind: _Kind[S]) -> dict[str, S]:
         # a `=` of parameters or of a path has one of these before it
         found = re.fullmatch(r"([^=(:/.]*)=(.*)", text, re.DOTALL)
         layer, spec = (found[1].strip(), found[2].strip()) if found else (kind.main, text.strip())
-        if not re.fullmatch("[a-z][a-z0-9]*", layer):
-            raise OptionError(f"{text}: layer {layer!r}: a layer is named by lower-case letters and digits")
+        check_layer_name(layer)
         if spec == NONE:
             continue
         if layer in named:
@@ -149,7 +148,10 @@ def _load(spec: str, kind: _Kind[S]) -> S | None:
         raise _unknown(reference.name if reference is not None else spec, kind)
     scheme = _scheme(kind.included[reference.name] if is_included else find(reference), reference, kind)
     with told_as_option_error(f"{reference} cannot label"):
-        scheme.check()
+        try:
+            scheme.check()
+        except LabelError as error:
+            raise OptionError(str(error)) from error
     return scheme
 
 

@@ -154,6 +154,8 @@ def told_as_option_error(problem: str) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:
         text = (error.msg if isinstance(error, SyntaxError) else str(error)).strip().partition("\n")[0]
+        if "truth value of an Expr" in text:
+            text += "; join conditions by &, | and ~, and ask .is_in([…]) instead of `in`"
         raise OptionError(f"{problem}: {type(error).__name__}: {text}{_place(error)}") from error
 
 

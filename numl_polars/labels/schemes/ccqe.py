@@ -4,6 +4,7 @@ Source: the behaviour of pynuml 25.4.0's ``ccqe`` labels.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from numl_polars.labels.edge_labels import EdgeLabels, both, same_particle
 from numl_polars.labels.expressions import primary
@@ -46,7 +47,7 @@ class CCQELabels(ParticleLabels):
             Rule("hadronic", about="any other primary"),
         )
 
-    @property
+    @cached_property
     def edge_labels(self) -> EdgeLabels:
         """Label of two hits that an edge joins."""
         return CCQEEdgeLabels()
