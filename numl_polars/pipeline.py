@@ -344,7 +344,11 @@ def _layer_reports(graph: HitGraph, counts: Mapping[str, LayerCounts]) -> dict[s
             counted = "particles" if layer in graph.particle_layers else "events"
             remarks = RuleUsage(rules, count.holds, counted).remarks() if rules is not None else []
             reports[layer] = LayerReport(
-                scheme.name, count.untrained_hits, count.combinations.to_dicts(), remarks
+                scheme=scheme.name,
+                num_untrained_hits=count.untrained_hits,
+                unlabelled=count.combinations.to_dicts(),
+                remarks=remarks,
+                is_included=type(scheme).__module__.startswith("numl_polars."),
             )
     return reports
 

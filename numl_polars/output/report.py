@@ -36,13 +36,16 @@ class LayerReport:
         Particles that no rule labels, a row for each combination of PDG code, that of the parent, start and
         end process; see `numl_polars.labels.combinations`.
     remarks
-        What to know of the rules: those that never applied since earlier ones took all.
+        What to know of the rules: those that never applied, since earlier ones took all or nothing held.
+    is_included
+        The scheme comes with this package: remarks tell of the data only, and the summary leaves them out.
     """
 
     scheme: str
     num_untrained_hits: int = 0
     unlabelled: Sequence[Mapping[str, Any]] = ()
     remarks: Sequence[str] = ()
+    is_included: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +161,8 @@ class RunReport:
         missing = [
             shown for name, layer in self.layers.items() if (shown := _unlabelled(name, layer)) is not None
         ]
-        remarks = [_plain(remark) for layer in self.layers.values() for remark in layer.remarks]
+        own = [layer for layer in self.layers.values() if not layer.is_included]
+        remarks = [_plain(remark) for layer in own for remark in layer.remarks]
         return Group(table, *(shown for shown in missing if shown is not None), *remarks)
 
 

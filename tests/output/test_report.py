@@ -24,7 +24,7 @@ REPORT = RunReport(
     rejected={"no hit": 50, "too few hits in a plane": 150},
     noted={"[orphan] hits": 2},
     layers={
-        "semantic": LayerReport("Standard", 31),
+        "semantic": LayerReport("Standard", 31, remarks=["rule 1 never applies"], is_included=True),
         "tracks": LayerReport("Tracks", 2, COMBINATIONS, ["rule 3 of [Tracks] never applies"]),
     },
     seconds=8.0,

@@ -298,3 +298,35 @@ except SystemExit:
         assert form in text
     assert text.endswith(" loaded")
     assert not text.endswith(("numba loaded", "torch loaded", "numba polars loaded"))
+
+
+def test_process__rules_that_never_apply_are_told(run: Run, folder: Path) -> None:
+    (folder / "order.py").write_text(
+        dedent("""
+        import numl_polars as nl
+        from numl_polars.labels import is_electron, is_muon, start_process
+
+
+        class Order(nl.ParticleLabels):
+            classes = ("lepton", "muon", "rest")
+
+            def rules(self):
+                return [
+                    nl.Rule("lepton", when=is_electron | is_muon),
+                    nl.Rule("muon", when=is_muon),
+                    nl.Rule("rest", when=start_process == "misspelt"),
+                    nl.Rule("rest"),
+                ]
+        """)
+    )
+    for ranks in (None, 2):
+        result = run(
+            "run.evt.h5", "graphs", "--particle-labels", "order.py:Order", "--overwrite", ranks=ranks
+        )
+        assert_done(result)
+        told = [line for line in result.stdout.splitlines() if line.startswith("rule")]
+        assert [line.partition(":")[0] for line in told] == [
+            "rule 1 (muon) of Order never applies",
+            "rules of Order that hold for none of the particles",
+        ]
+        assert "2 (rest)" in told[1]
