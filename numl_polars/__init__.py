@@ -8,6 +8,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from numl_polars.threads import share_cores
+
 if TYPE_CHECKING:
     from numl_polars.errors import (
         InputError,
@@ -126,6 +128,7 @@ class _Package(ModuleType):
 
 
 sys.modules[__name__].__class__ = _Package
+share_cores()
 
 
 def __getattr__(name: str) -> Any:

@@ -20,6 +20,14 @@ _LAUNCHERS = (
     ("FLUX_JOB_SIZE", "FLUX_TASK_RANK"),
     ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID"),
 )
+# and the number of ranks on its machine
+_LOCAL_SIZES = (
+    "MPI_LOCALNRANKS",
+    "OMPI_COMM_WORLD_LOCAL_SIZE",
+    "MV2_COMM_WORLD_LOCAL_SIZE",
+    "PALS_LOCAL_SIZE",
+    "SLURM_NTASKS_PER_NODE",
+)
 _PROGRESS_TAG = 71
 
 
@@ -29,6 +37,15 @@ def launched() -> tuple[int, int]:
         if os.environ.get(size, "").isdigit():
             return int(os.environ[size]), int(os.environ.get(rank, "0") or 0)
     return 1, 0
+
+
+def local_size() -> int:
+    """Number of ranks on this machine; all ranks where the launcher does not say."""
+    size, _ = launched()
+    for variable in _LOCAL_SIZES:
+        if os.environ.get(variable, "").isdigit():
+            return max(1, min(size, int(os.environ[variable])))
+    return size
 
 
 class World:

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "numl_polars"
 
 # a package may import those on its own line and on the lines above
 ORDER = (
-    ("errors", "schema", "kernels", "timing", "mpi"),
+    ("errors", "schema", "kernels", "timing", "mpi", "threads"),
     ("tables",),
     ("events",),
     ("labels",),
@@ -134,8 +134,11 @@ def test_architecture__tools_do_not_use_the_commands() -> None:
     assert wrong == []
 
 
-def test_architecture__the_package_itself_imports_nothing() -> None:
-    at_run_time = [found.module for found in modules()[""].imports if not found.typing_only]
+def test_architecture__the_package_itself_imports_next_to_nothing() -> None:
+    at_run_time = {found.module for found in modules()[""].imports if not found.typing_only}
+    # it must come before any import of Polars
+    assert "numl_polars.threads" in at_run_time
+    at_run_time -= {"numl_polars.threads"}
     assert [name for name in at_run_time if name.partition(".")[0] not in sys.stdlib_module_names] == []
 
 
