@@ -15,10 +15,10 @@ from typing import Any
 from numba import njit, types
 
 Int64s = types.Array(types.int64, 1, "C", readonly=True)
-Int64s2D = types.Array(types.int64, 2, "C", readonly=True)
 Float64s = types.Array(types.float64, 1, "C", readonly=True)
 Bools = types.Array(types.boolean, 1, "C", readonly=True)
 Int64 = types.int64
+UInt64 = types.uint64
 Float64 = types.float64
 # arrays that a step writes to
 Vectors = types.Array(types.float64, 2, "C")
@@ -26,7 +26,8 @@ ReadVectors = types.Array(types.float64, 2, "C", readonly=True)
 Scalars = types.Array(types.float64, 1, "C")
 Marks = types.Array(types.int64, 1, "C")
 Pairs = types.Array(types.int64, 2, "C")
-Rows = types.Array(types.int32, 2, "C")
+Places = types.Array(types.uint64, 1, "C")
+Arcs = types.Array(types.uint32, 2, "C")
 
 
 def kernel(*arguments: types.Type) -> Callable[[Callable[..., Any]], Any]:

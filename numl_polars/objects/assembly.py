@@ -15,8 +15,8 @@ from numl_polars.events.matching import match_rows
 from numl_polars.labels.hits import HitTruth, hit_truth, int64
 from numl_polars.labels.layers import EVENT, suffix
 from numl_polars.objects.batch import Attribute, ObjectBatch
-from numl_polars.objects.delaunay import HitEdges, hit_edges
 from numl_polars.objects.edges import counting_order
+from numl_polars.objects.hit_edges import HitEdges, hit_edges
 from numl_polars.objects.layers import LayerAttributes, event_layer_counts, layer_counts, trained_codes
 from numl_polars.objects.ledger import Ledger
 from numl_polars.objects.rows import KeptRows, event_rows

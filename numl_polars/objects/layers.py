@@ -15,7 +15,7 @@ from numl_polars.labels.layers import SEMANTIC
 from numl_polars.labels.particle_scheme import ParticleScheme
 from numl_polars.labels.scheme import Scheme
 from numl_polars.objects.batch import Attribute
-from numl_polars.objects.delaunay import HitEdges
+from numl_polars.objects.hit_edges import HitEdges
 from numl_polars.objects.rows import KeptRows, event_rows
 
 Int64s = NDArray[np.int64]
