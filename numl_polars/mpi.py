@@ -3,6 +3,8 @@
 import os
 import sys
 from collections.abc import Callable
+from functools import cache
+from time import sleep
 from types import TracebackType
 from typing import Any, NoReturn, TypeVar
 
@@ -29,6 +31,7 @@ _LOCAL_SIZES = (
     "SLURM_NTASKS_PER_NODE",
 )
 _PROGRESS_TAG = 71
+_SAYING_SECONDS = 0.5
 
 
 def launched() -> tuple[int, int]:
@@ -54,6 +57,13 @@ class World:
     rank = 0
     size = 1
 
+    def __init__(self) -> None:
+        self._clean_up: Callable[[], None] = lambda: None
+
+    def when_aborted(self, clean_up: Callable[[], None]) -> None:
+        """Have `abort` call this right before the end: what other ranks cannot do for themselves then."""
+        self._clean_up = clean_up
+
     def barrier(self) -> None:
         """Wait for all ranks."""
 
@@ -74,6 +84,7 @@ class World:
 
     def abort(self, code: int) -> NoReturn:
         """End all ranks now."""
+        self._clean_up()
         raise SystemExit(code)
 
 
@@ -81,6 +92,7 @@ class MpiWorld(World):
     """All ranks of an MPI run."""
 
     def __init__(self, mpi: Any) -> None:
+        super().__init__()
         self._mpi = mpi
         self._comm = mpi.COMM_WORLD
         self.rank = self._comm.Get_rank()
@@ -93,7 +105,6 @@ class MpiWorld(World):
         self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
         sys.__excepthook__(kind, error, trace)
-        sys.stderr.flush()
         self.abort(1)
 
     def barrier(self) -> None:
@@ -132,12 +143,17 @@ class MpiWorld(World):
 
     def abort(self, code: int) -> NoReturn:
         """See `World`."""
+        sys.stderr.flush()
+        # mpirun may drop what a rank writes right before it aborts
+        sleep(_SAYING_SECONDS)
+        self._clean_up()
         self._comm.Abort(code)
         raise SystemExit(code)
 
 
+@cache
 def world() -> World:
-    """The ranks of this run.
+    """The ranks of this run; the same object at each call.
 
     Raises
     ------

@@ -8,7 +8,7 @@ import json
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
@@ -26,7 +26,7 @@ from numl_polars.events.file import BATCH_BYTES, EventFile, EventFileWarning
 from numl_polars.events.partition import balanced_ranges, batch_ranges
 from numl_polars.labels.rule_usage import RuleUsage
 from numl_polars.mpi import World, world
-from numl_polars.objects.hit_graph import HitGraph
+from numl_polars.objects.hit_graph import Built, HitGraph
 from numl_polars.objects.layers import LayerCounts, add_counts
 from numl_polars.objects.ledger import REASONS, concat_ledgers
 from numl_polars.output.files import finish, unfinished, writing
@@ -36,6 +36,8 @@ from numl_polars.output.merge import merge as merge_files
 from numl_polars.output.report import LayerReport, RunReport, peak_memory_bytes, stage_seconds
 from numl_polars.output.splits import DEFAULT_SPLITS, Splits
 from numl_polars.output.targets import Targets
+from numl_polars.overlap import overlapped
+from numl_polars.threads import num_cores
 from numl_polars.timing import Stages
 
 Int64s = NDArray[np.int64]
@@ -134,6 +136,8 @@ def process(
     begin, stages = perf_counter(), Stages()
     ranks = ranks if ranks is not None else world()
     targets = Targets.of(Path(output), ranks.size, merge=merge)
+    # ranks that are ended cannot remove what they were writing
+    ranks.when_aborted(targets.remove_unfinished)
     with stages("plan"):
         source = events.path if isinstance(events, EventFile) else Path(events)
         ranks.on_first(lambda: targets.check(source, overwrite=overwrite))
@@ -148,16 +152,11 @@ def process(
     writer = Hdf5Writer(
         targets.rank_file(ranks.rank), _metadata(graph, facts), overwrite=overwrite, hidden=True
     )
-    try:
-        with _fault_of_rank(ranks), writer:
-            ranks.barrier()
-            result = _process_rank(events, graph, plan, writer, stages, batch_bytes, progress, ranks)
-        result.part = writer.part
-        results = ranks.gather(result)
-    except BaseException:
-        # the other ranks are ended before they can remove theirs
-        targets.remove_unfinished()
-        raise
+    with _fault_of_rank(ranks), writer:
+        ranks.barrier()
+        result = _process_rank(events, graph, plan, writer, stages, batch_bytes, progress, ranks)
+    result.part = writer.part
+    results = ranks.gather(result)
 
     def finish_run() -> RunReport:
         parts = [one.part for one in results]
@@ -295,23 +294,39 @@ def _process_rank(
     progress: Progress | None,
     ranks: World,
 ) -> RankResult:
-    """Read, build and write the events of this rank, a batch at a time."""
+    """Read, build and write the events of this rank, a batch at a time; the three overlap if cores allow."""
     columns = graph.columns(events)
     result = RankResult()
     finished = 0
-    for start, stop in batch_ranges(plan.num_bytes, batch_bytes, *plan.ranges[ranks.rank]):
-        with _fault_of_rank(ranks, f", events [{start}, {stop})"):
-            batch = Batch(events, start, stop)
-            with stages("read"):
-                for table, names in columns.items():
-                    batch.select(table, names)
-            built = graph.build(batch, stages)
-            with stages("write"):
-                writer.write(built.objects)
+
+    def fault_at(start: int, stop: int) -> AbstractContextManager[None]:
+        return _fault_of_rank(ranks, f", events [{start}, {stop})")
+
+    def read(span: tuple[int, int]) -> Batch:
+        with fault_at(*span), stages("read"):
+            batch = Batch(events, *span)
+            for table, names in columns.items():
+                batch.select(table, names)
+            return batch
+
+    def build(batch: Batch) -> tuple[Batch, Built]:
+        with fault_at(batch.start, batch.stop):
+            return batch, graph.build(batch, stages)
+
+    def write(done: tuple[Batch, Built]) -> tuple[int, Built]:
+        batch, built = done
+        with fault_at(batch.start, batch.stop), stages("write"):
+            writer.write(built.objects)
+        return batch.num_events, built
+
+    spare_core = num_cores() > 1
+    spans = batch_ranges(plan.num_bytes, batch_bytes, *plan.ranges[ranks.rank])
+    batches = overlapped(read, spans, spare_core=spare_core)
+    for num_events, built in overlapped(write, map(build, batches), spare_core=spare_core):
         result.num_kept += len(built.objects)
         result.layers = add_counts([result.layers, built.layers])
         result.ledgers.append(built.ledger)
-        finished += _report_progress(stop - start, finished, len(events), progress, ranks)
+        finished += _report_progress(num_events, finished, len(events), progress, ranks)
     while ranks.rank == 0 and finished < len(events):
         sleep(_POLL_SECONDS)
         finished += _report_progress(0, finished, len(events), progress, ranks)
