@@ -213,7 +213,7 @@ def slowest(ranks: NDArray[np.float64]) -> float:
 def table_of(name: str, costs: Int64s, found: list[Balance]) -> Table:
     largest = costs.max() / costs[costs >= GRAPH].mean()
     table = Table(
-        title=f"{name}: slowest rank to mean (costliest event {largest:.0f} times the mean of those with hits)"
+        title=f"{name}: slowest rank to mean (costliest event: {largest:.0f} times the mean with hits)"
     )
     for column in (
         "ranks", "mean s", "bound", "by cost", "by rows", "by cost, noise", "by rows, noise",

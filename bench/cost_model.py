@@ -1,9 +1,9 @@
 """Fits what an event costs, in nanoseconds of one core, to measured times of the stages of a run.
 
 Batches of simulated events of different make-up (both detectors, events laid over one another as by cosmics,
-a file that is mostly empty) are read, labelled, built and written as a run does it. For each stage the times
-are fitted with coefficients of 0 or more on every other batch, and judged on the rest. Prints the lines that
-`numl_polars/events/cost.py` takes. Times are CPU times of a process with one thread.
+fewer deposits and spacepoints, mostly empty files) are read, labelled, built and written as a run does it.
+The times of each stage are fitted with coefficients of 0 or more on every other batch, and judged on the
+rest. Prints the lines that `numl_polars/events/cost.py` takes. Times are CPU times of a process with one thread.
 """
 
 # one core, before the libraries start their threads
@@ -14,7 +14,7 @@ if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,17 +44,19 @@ CHUNK = 16_384
 """Rows of a chunk in the files that are timed: short, so that each batch pays for about what it reads."""
 OVERLAID = 12
 EMPTY = 0.57
+THINNED = {"edep_table": 3, "spacepoint_table": 10}
 LEAST_EVENT = 1000
 IDENTIFIERS = ("hit_id", "g4_id", "parent_id")
 KEYS = ("event_id", "event_id.seq", "event_id.seq_cnt")
 
 TABLES = ("hit_table", "particle_table", "edep_table", "spacepoint_table")
-DRIVERS = ("event", "graph", *TABLES)
+DRIVERS = ("event", "graph", *TABLES, "hit_doublings")
+"""Events, events with hits, rows; hits times the binary logarithm of the hits of their event."""
 STAGES: dict[str, tuple[str, ...]] = {
     "read": ("event", *TABLES),
     "label": ("hit_table", "particle_table", "edep_table"),
-    "triangulate": ("graph", "hit_table"),
-    "all else": DRIVERS,
+    "triangulate": ("graph", "hit_table", "hit_doublings"),
+    "all else": ("event", "graph", *TABLES),
     "write": ("graph", "hit_table", "spacepoint_table"),
 }
 """The numbers that the time of each stage may depend on."""
@@ -88,7 +90,7 @@ class Measured:
 
 @click.command(help=__doc__)
 @click.option(
-    "--events", type=click.IntRange(min=100), default=800, show_default=True, help="Events of a detector."
+    "--events", type=click.IntRange(min=100), default=500, show_default=True, help="Events of a detector."
 )
 @click.option(
     "--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="The least time counts."
@@ -105,7 +107,7 @@ def main(events: int, repeats: int, json_file: Path | None) -> None:
     fitted = {stage: fit(measured, stage) for stage in STAGES}
     inflated = inflated_value(work / "dune.simulated.h5")
     total = np.sum([fitted[stage] for stage in STAGES], axis=0)
-    console.print(coefficients(fitted, measured), judgement(fitted, measured))
+    console.print(coefficients(fitted, measured), judgement(fitted, measured), by_file(fitted, measured))
     console.print("[bold]for numl_polars/events/cost.py[/bold]")
     console.print(lines(total, inflated), highlight=False)
     if json_file is not None:
@@ -137,26 +139,41 @@ def make_files(work: Path, events: int) -> dict[str, tuple[Path, nl.HitGraph]]:
         nl.simulate(simulated, events=events, detector=detector, seed=5, overwrite=True)  # type: ignore[arg-type]
         alone = [range(event, event + 1) for event in range(events)]
         together = [range(a, min(a + OVERLAID, events)) for a in range(0, events, OVERLAID)]
-        sparse = [range(0)] * round(events * EMPTY / (1 - EMPTY)) + alone
-        places = np.sort(random.permutation(len(sparse))[:events])
-        spread = [range(0)] * len(sparse)
-        for place, group in zip(places.tolist(), alone, strict=True):
-            spread[place] = group
-        for name, groups in (("", alone), (f", {OVERLAID} overlaid", together), (", 57 % empty", spread)):
+        variants = {
+            "": (alone, {}),
+            f", {OVERLAID} overlaid": (together, {}),
+            ", fewer deposits and spacepoints": (alone, THINNED),
+            ", 57 % empty": (spread_out(alone, random), {}),
+        }
+        for name, (groups, thinned) in variants.items():
             target = work / f"{detector}{name}.evt.h5"
-            regroup(simulated, target, groups)
+            regroup(simulated, target, groups, thinned)
             files[f"{detector}{name}"] = (target, graph)
     return files
 
 
-def regroup(source: Path, target: Path, groups: Sequence[range]) -> None:
-    """Write events that are made of consecutive ones of `source`, or of none, in order."""
+def spread_out(groups: list[range], random: np.random.Generator) -> list[range]:
+    """The groups in order, with empty ones between them."""
+    spread = [range(0)] * round(len(groups) / (1 - EMPTY))
+    places = np.sort(random.permutation(len(spread))[: len(groups)])
+    for place, group in zip(places.tolist(), groups, strict=True):
+        spread[place] = group
+    return spread
+
+
+def regroup(source: Path, target: Path, groups: Sequence[range], thinned: Mapping[str, int]) -> None:
+    """Write events that are made of consecutive ones of `source`, or of none, in order.
+
+    Of the tables in `thinned`, one row in so many is kept.
+    """
     with nl.open(source) as events, h5py.File(source, locking=False) as old, h5py.File(target, "w") as new:
         group_of = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
         place_of = np.concatenate([np.arange(len(group)) for group in groups])
         for table in events.tables:
             event_of = np.repeat(np.arange(len(events)), np.diff(events.offsets(table)))
-            rows, of = np.arange(len(event_of)), group_of[event_of]
+            rows = np.arange(0, len(event_of), thinned.get(table, 1))
+            event_of = event_of[rows]
+            of = group_of[event_of]
             if table == "event_table":
                 rows = np.array([group.start if len(group) else 0 for group in groups])
                 of = np.arange(len(groups))
@@ -188,24 +205,27 @@ def measure(files: dict[str, tuple[Path, nl.HitGraph]], output: Path, repeats: i
     """Seconds by stage of every batch of the files: the least of the repeats."""
     source: list[str] = []
     drivers: list[NDArray[np.float64]] = []
-    seconds: dict[str, list[float]] = {stage: [] for stage in STAGES}
     for name, (path, graph) in files.items():
         with nl.open(path) as events:
             own = list(batch_drivers(events, graph))
-        runs = [run(path, graph, output) for _ in range(repeats)]
         source += [name] * len(own)
         drivers += own
-        for stage in STAGES:
-            seconds[stage] += np.min([one[stage] for one in runs], axis=0).tolist()
-        console.print(f"{name}: {len(own)} batches, {sum(map(sum, runs[-1].values())):.2f} s")
-    return Measured(source, np.array(drivers), {stage: np.array(of) for stage, of in seconds.items()})
+    runs: list[dict[str, NDArray[np.float64]]] = []
+    for repeat in range(repeats):
+        parts = [run(path, graph, output) for path, graph in files.values()]
+        runs.append({stage: np.concatenate([part[stage] for part in parts]) for stage in STAGES})
+        taken = sum(float(of.sum()) for of in runs[-1].values())
+        console.print(f"run {repeat + 1} of {repeats}: {len(source)} batches, {taken:.1f} s")
+    seconds = {stage: np.min([one[stage] for one in runs], axis=0) for stage in STAGES}
+    return Measured(source, np.array(drivers), seconds)
 
 
 def batch_drivers(events: nl.EventFile, graph: nl.HitGraph) -> Iterator[NDArray[np.float64]]:
     """The numbers that a batch's time may depend on, in the order of `DRIVERS`."""
     for start, stop in batches(events, graph):
         counts = [np.diff(events.offsets(table)[start : stop + 1]) for table in TABLES]
-        yield np.array([stop - start, (counts[0] > 0).sum(), *(rows.sum() for rows in counts)], np.float64)
+        sums = [stop - start, (counts[0] > 0).sum(), *(rows.sum() for rows in counts)]
+        yield np.array([*sums, cost.doublings(counts[0]).sum()], np.float64)
 
 
 def batches(events: nl.EventFile, graph: nl.HitGraph) -> list[tuple[int, int]]:
@@ -296,7 +316,7 @@ def coefficients(fitted: dict[str, NDArray[np.float64]], measured: Measured) -> 
     table = Table(title="Nanoseconds by stage")
     table.add_column("stage")
     for name in (*DRIVERS, "share of time"):
-        table.add_column(name, justify="right")
+        table.add_column(name.removesuffix("_table").replace("_", " "), justify="right")
     for stage, values in fitted.items():
         used = STAGES[stage]
         cells = [f"{value:,.0f}" if name in used else "" for name, value in zip(DRIVERS, values, strict=True)]
@@ -314,12 +334,23 @@ def judgement(fitted: dict[str, NDArray[np.float64]], measured: Measured) -> Tab
         found = judge(fitted, measured, stage)
         off = (f"{found['bias']:+.1%}", *(f"{found[name]:.1%}" for name in ("median", "p90", "most")))
         table.add_row(stage, f"{found['r2']:.3f}", *off)
-    whole = np.sum(list(measured.seconds.values()), axis=0)[1::2]
-    told = measured.drivers[1::2] @ np.sum(list(fitted.values()), axis=0) / 1e9
+    return table
+
+
+def by_file(fitted: dict[str, NDArray[np.float64]], measured: Measured) -> Table:
+    table = Table(title="By how much the sums of a file's batches are off, which were not fitted")
+    table.add_column("file")
+    for name in (*STAGES, "whole", "µs a hit"):
+        table.add_column(name, justify="right")
     source = np.array(measured.source[1::2])
+    drivers = measured.drivers[1::2]
     for name in dict.fromkeys(measured.source):
-        off_by = told[source == name].sum() / whole[source == name].sum() - 1
-        table.add_row(f"whole, {name}", "", f"{off_by:+.1%}", "", "", "")
+        own = source == name
+        taken = np.array([measured.seconds[stage][1::2][own].sum() * 1e9 for stage in STAGES])
+        told = np.array([(drivers[own] @ fitted[stage]).sum() for stage in STAGES])
+        off = [*(told / taken - 1), told.sum() / taken.sum() - 1]
+        a_hit = taken.sum() / drivers[own, DRIVERS.index("hit_table")].sum() / 1000
+        table.add_row(name, *(f"{value:+.1%}" for value in off), f"{a_hit:.2f}")
     return table
 
 
@@ -330,7 +361,7 @@ def lines(total: NDArray[np.float64], inflated: float) -> str:
     rows = "\n".join(f'    "{name}": {plain[name]},' for name in TABLES)
     return (
         f"EVENT = {plain['event']}\nGRAPH = {plain['graph']}\nROW = {{\n{rows}\n}}\n"
-        f"INFLATED_VALUE = {round(inflated)}\n"
+        f"HIT_DOUBLING = {plain['hit_doublings']}\nINFLATED_VALUE = {round(inflated)}\n"
     )
 
 

@@ -43,9 +43,9 @@ def balanced_ranges(weights: Int64s, parts: int, twice: ReadTwice | None = None)
     Returns
     -------
     Ranges that are ordered, disjoint and cover every event. No other choice has a lighter heaviest range;
-    below that weight, cuts lie near equal shares of what is left. With `twice` the heaviest range may be
-    heavier than it must by one part in `TOLERANCE`; cuts are then moved, each within a share of the weight
-    and of the events on either side, so that the least is read twice.
+    below that weight, cuts lie near equal shares of what is left. With `twice`, cuts are moved, each within a
+    share of the weight and of the events on either side, so that the least is read twice; the heaviest range
+    may become heavier by one part in `TOLERANCE`, if all ranges together save more than they wait for it.
 
     Notes
     -----
@@ -64,7 +64,14 @@ def balanced_ranges(weights: Int64s, parts: int, twice: ReadTwice | None = None)
     cuts = np.array(_cuts_near_shares(starts, stops, parts, limit), np.int64)
     cost = twice.before + twice.after
     if cost[cuts[1:-1]].any():
-        cuts = _move_cuts(starts, stops, cuts, limit + limit // TOLERANCE, cost)
+        for slack in (limit // TOLERANCE, 0):
+            moved = _move_cuts(starts, stops, cuts, limit + slack, cost)
+            saved = int(cost[cuts].sum() - cost[moved].sum())
+            heaviest = int((stops[moved[1:]] - starts[moved[:-1]])[np.diff(moved) > 0].max())
+            # each rank waits for the heaviest
+            if parts * (heaviest - limit) <= saved:
+                cuts = moved
+                break
     return list(pairwise(cuts.tolist()))
 
 

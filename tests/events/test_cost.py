@@ -2,12 +2,22 @@
 
 import numpy as np
 
-from numl_polars.events.cost import EVENT, GRAPH, INFLATED_VALUE, OTHER_ROW, ROW, cut_costs, event_costs
+from numl_polars.events.cost import (
+    EVENT,
+    GRAPH,
+    HIT_DOUBLING,
+    INFLATED_VALUE,
+    OTHER_ROW,
+    ROW,
+    cut_costs,
+    doublings,
+    event_costs,
+)
 
 
 def test_event_costs__rows_of_each_table() -> None:
-    rows = {"hit_table": np.array([0, 1, 10]), "edep_table": np.array([0, 0, 20])}
-    more = ROW["hit_table"] * 10 + ROW["edep_table"] * 20
+    rows = {"hit_table": np.array([0, 1, 16]), "edep_table": np.array([0, 0, 20])}
+    more = ROW["hit_table"] * 16 + HIT_DOUBLING * 64 + ROW["edep_table"] * 20
     assert event_costs(rows).tolist() == [EVENT, EVENT + GRAPH + ROW["hit_table"], EVENT + GRAPH + more]
     assert event_costs(rows).dtype == np.int64
 
@@ -19,12 +29,16 @@ def test_event_costs__of_tables_without_measured_cost() -> None:
 
 def test_event_costs__no_event_costs_nothing() -> None:
     assert EVENT > 0
-    assert min(GRAPH, OTHER_ROW, *ROW.values()) >= 0
+    assert min(GRAPH, HIT_DOUBLING, OTHER_ROW, *ROW.values()) >= 0
 
 
 def test_event_costs__largest_events_do_not_overflow() -> None:
     rows = {"hit_table": np.full(1_200_000, 1_000_000), "edep_table": np.full(1_200_000, 3_000_000)}
     assert 0 < event_costs(rows).sum(dtype=np.float64) == float(event_costs(rows).sum())
+
+
+def test_doublings__counts_times_their_logarithm() -> None:
+    assert doublings(np.array([0, 1, 2, 3, 1024])).tolist() == [0, 0, 2, 5, 10240]
 
 
 def test_cut_costs__values_of_a_chunk_on_both_sides() -> None:
