@@ -3,7 +3,7 @@
 Batches of simulated events of different make-up (both detectors, events laid over one another as by cosmics,
 fewer deposits and spacepoints, mostly empty files) are read, labelled, built and written as a run does it.
 The times of each stage are fitted with coefficients of 0 or more on every other batch, and judged on the
-rest. Prints the lines that `numl_polars/events/cost.py` takes. Times are CPU times of a process with one thread.
+rest. Prints the lines that `numl_polars/events/cost.py` takes. Times are CPU times of one thread.
 """
 
 # one core, before the libraries start their threads
