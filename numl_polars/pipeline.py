@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from numl_polars.errors import NumlError, OptionError, OutputError, RankError
 from numl_polars.events.batch import Batch
+from numl_polars.events.cost import cut_costs, event_costs
 from numl_polars.events.file import BATCH_BYTES, EventFile, EventFileWarning
 from numl_polars.events.partition import balanced_ranges, batch_ranges
 from numl_polars.labels.rule_usage import RuleUsage
@@ -237,7 +238,7 @@ def _open(events: EventFile | str | Path, ranks: World) -> EventFile:
 
 
 def make_plan(events: EventFile, graph: HitGraph, num_ranks: int) -> Plan:
-    """Ranges of events of about equal numbers of rows over the tables that the graph reads.
+    """Ranges of events of which the costliest costs as little as can be, by the model of `events.cost`.
 
     Raises
     ------
@@ -246,13 +247,13 @@ def make_plan(events: EventFile, graph: HitGraph, num_ranks: int) -> Plan:
     """
     columns = graph.columns(events)
     offsets = {table: events.offsets(table) for table in columns}
-    rows = np.zeros(len(events.ids), np.int64)
     num_bytes = np.zeros(len(events.ids), np.int64)
     for table, names in columns.items():
-        counts = np.diff(offsets[table])
-        rows += counts
-        num_bytes += counts * events.num_row_bytes(table, names)
-    ranges = balanced_ranges(rows[events.start : events.stop], num_ranks)
+        num_bytes += np.diff(offsets[table]) * events.num_row_bytes(table, names)
+    own = {table: rows[events.start : events.stop + 1] for table, rows in offsets.items()}
+    costs = event_costs({table: np.diff(rows) for table, rows in own.items()})
+    cuts = cut_costs((own[table], events.chunks(table, names)) for table, names in columns.items())
+    ranges = balanced_ranges(costs, num_ranks, cuts)
     return Plan(offsets, [(events.start + a, events.start + b) for a, b in ranges], num_bytes)
 
 

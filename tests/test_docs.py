@@ -126,6 +126,12 @@ def test_getting_started__runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     _run_page(DOCS / "getting-started.md", tmp_path, commands=True)
 
 
+def test_scaling__runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mpi4py")
+    monkeypatch.chdir(tmp_path)
+    _run_page(DOCS / "scaling.md", tmp_path, commands=True)
+
+
 # ---- the tables are those of the program
 
 

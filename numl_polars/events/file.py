@@ -182,6 +182,13 @@ class EventFile(Sequence[Event]):
         """Bytes that one row takes while these columns of it are read."""
         return self._storage.table(table).num_row_bytes(columns)
 
+    def chunks(self, table: str, columns: Sequence[str]) -> dict[int, int]:
+        """Values that must be inflated together to read these columns, by the rows they span.
+
+        Empty where the table has no chunks. Columns whose chunks have one length are taken together.
+        """
+        return self._storage.table(table).chunks(columns)
+
     def offsets(self, table: str) -> Int64s:
         """Rows of every event of the whole file: event e owns ``[offsets[e], offsets[e + 1])``.
 

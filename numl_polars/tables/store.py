@@ -139,6 +139,26 @@ class StoredTable:
         """Bytes that one row of the scalar columns takes while it is read."""
         return sum(self.columns[name].num_bytes for name in names)
 
+    def chunks(self, names: Iterable[str]) -> dict[int, int]:
+        """Values that must be inflated together to read scalar columns, by the rows they span.
+
+        Over all chunked datasets of these columns, those of one chunk length taken together.
+
+        Raises
+        ------
+        InputError
+            A column is missing.
+        """
+        names = list(names)
+        self.require(names)
+        found: dict[int, int] = {}
+        for name in {self.columns[name].dataset for name in names}:
+            shape, chunk = self._datasets[name].shape, self._datasets[name].chunks
+            if chunk is not None:
+                width = shape[1] if len(shape) == 2 else 1
+                found[chunk[0]] = found.get(chunk[0], 0) + chunk[0] * width
+        return found
+
     def read(self, names: Sequence[str], start: int, stop: int) -> dict[str, pa.Array]:
         """Rows ``[start, stop)`` of scalar columns as Arrow arrays; each dataset is read once.
 
