@@ -45,12 +45,10 @@ def main() -> None:
         "cpu_seconds": cpu_seconds,
         "events": report.num_events,
         "graphs": report.num_kept,
-        "peak_memory": max(report.peak_memory),
         "threads": {"polars": pl.thread_pool_size(), "cores": os.cpu_count()},
         "versions": {"python": sys.version.split()[0]} | {name: version(name) for name in packages},
         "stages": {stage: asdict(taken)["total"] for stage, taken in report.stages.items()},
         "rejected": dict(report.rejected),
-        "noted": dict(report.noted),
     }
     print(json.dumps(measured))
 
