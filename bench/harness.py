@@ -78,8 +78,17 @@ class Run:
 
     @property
     def content(self) -> dict[str, Any]:
-        """The JSON that is the last line of the output."""
-        content: dict[str, Any] = json.loads(self.output.splitlines()[-1])
+        """The JSON that is the last line of the output.
+
+        Raises
+        ------
+        ProgramError
+            There is none.
+        """
+        try:
+            content: dict[str, Any] = json.loads(self.output.splitlines()[-1])
+        except (IndexError, ValueError):
+            raise ProgramError(f"no line of JSON at the end of the output: {self.output[-500:]!r}") from None
         return content
 
 

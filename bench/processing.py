@@ -78,7 +78,7 @@ def main(
 
 def run_warm(peer_python: Path, detector: str, file: Path, few: Path) -> tuple[Run, Run, Path, Path]:
     """One run of each program that times itself, and the outputs of pynuml and ours."""
-    stems = [WORK / f"{detector}.{side}" for side in ("ours", "peer")]
+    stems = new_stems(detector)
     options: list[str | Path] = ["--warm-up", few, *OPTIONS[detector]]
     ours = harness.run_ours(BENCH / "ours.py", file, stems[0], *options)
     theirs = harness.run_peer(peer_python, "peer.py", file, stems[1], *options)
@@ -87,10 +87,19 @@ def run_warm(peer_python: Path, detector: str, file: Path, few: Path) -> tuple[R
 
 def run_shell(peer_python: Path, detector: str, file: Path, name: str) -> tuple[Run, Run, Path, Path]:
     """One run of each program as a shell starts it, and the outputs of pynuml and ours, merged."""
-    stems = [WORK / f"{detector}.{name}.{side}" for side in ("ours", "peer")]
+    stems = new_stems(f"{detector}.{name}")
     ours = harness.run_ours("-m", "numl_polars.process", file, stems[0], *OPTIONS[detector], "--overwrite")
     theirs = harness.run_peer(peer_python, "peer.py", file, stems[1], *OPTIONS[detector])
     return ours, theirs, rank_file(stems[1]), stems[0].with_name(f"{stems[0].name}.h5")
+
+
+def new_stems(name: str) -> list[Path]:
+    """Stems of our output and of pynuml's; what earlier runs left there is removed, or it might be compared."""
+    stems = [WORK / f"{name}.{side}" for side in ("ours", "peer")]
+    for stem in stems:
+        for output in (rank_file(stem), stem.with_name(f"{stem.name}.h5")):
+            output.unlink(missing_ok=True)
+    return stems
 
 
 def rank_file(stem: Path) -> Path:

@@ -104,7 +104,7 @@ def stacks(text: str) -> Iterator[tuple[list[str], int]]:
 def by_tracing(arguments: list[str | Path]) -> Profile:
     """Profile by cProfile, which sees the main thread and slows down what calls many functions."""
     output = WORK / "profile.pstats"
-    harness.run_ours("-m", "cProfile", "-o", output, *arguments)
+    harness.run_ours(*arguments, "--profile", output)
     own: dict[str, float] = {}
     whole: dict[str, float] = {}
     for (path, _, function), (_, _, alone, within, _) in pstats.Stats(str(output)).stats.items():  # type: ignore[attr-defined]

@@ -23,6 +23,8 @@ REQUIRED = 1.8
 ALONE = ("plan", "compile", "merge")
 """Stages that are not shared among ranks."""
 SECONDS_AN_EVENT = 0.01
+FEW_EVENTS = 50
+"""Events on which outputs are compared first."""
 
 
 @click.command(help=__doc__)
@@ -43,17 +45,21 @@ def main(detector: str, events: int, repeats: int, quick: bool, json_file: Path 
     say(f"{events:,} {detector} events, {repeats} runs of {', '.join(commands)}: about "
         f"{duration(events * SECONDS_AN_EVENT * repeats * len(commands))}")  # fmt: skip
     results = Results()
-    check(results, detector, commands)
+    few = harness.simulated(detector, FEW_EVENTS, seed=2)
+    check(results, [process(command, detector, few, name)[1] for name, command in commands.items()])
     runs: dict[str, list[Run]] = {name: [] for name in commands}
     inner: dict[str, list[float]] = {name: [] for name in commands}
     if not results.differences:
         for repeat in range(repeats):
+            stems = []
             for name, command in commands.items():
                 run, stem = process(command, detector, file, name)
                 runs[name].append(run)
+                stems.append(stem)
                 inner[name].append(seconds_of_events(stem))
             taken = ", ".join(f"{name} {duration(runs[name][-1].seconds)}" for name in commands)
             say(f"run {repeat + 1} of {repeats}: {taken}")
+        check(results, stems)
         add_measures(results, runs, inner)
     harness.finish(results, json_file)
 
@@ -75,24 +81,23 @@ def one_core() -> list[str]:
 def process(command: Sequence[str | Path], detector: str, file: Path, name: str) -> tuple[Run, Path]:
     """One run, and the stem of its output."""
     stem = WORK / f"{file.stem}.{name.replace(' ', '-').replace(',', '')}"
+    stem.with_name(f"{stem.name}.h5").unlink(missing_ok=True)
     options = (*OPTIONS[detector], "--overwrite")
     return harness.run_ours("-m", "numl_polars.process", file, stem, *options, before=command), stem
 
 
-def check(results: Results, detector: str, commands: dict[str, list[str | Path]]) -> None:
-    """Whether any number of ranks gives the same merged file."""
-    file = harness.simulated(detector, 50, seed=2)
-    outputs = []
-    for name, command in commands.items():
-        _, stem = process(command, detector, file, name)
-        outputs.append(stem.with_name(f"{stem.name}.h5"))
-    first, *others = outputs
+def check(results: Results, stems: Sequence[Path]) -> None:
+    """Note whether merged files are the same, whatever the number of ranks that made them."""
+    first, *others = (stem.with_name(f"{stem.name}.h5") for stem in stems)
+    differences = []
     for output in others:
         comparison = compare(first, output)
-        results.differences += [f"{output.name}: {line}" for line in comparison.differences]
-        results.differences += [f"{output.name}: {name}" for name in comparison.other_triangulations]
-    verdict = "differ" if results.differences else f"are equal: {comparison.num_objects} graphs"
-    results.notes.append(f"Merged outputs of one rank and of two {verdict}.")
+        differences += comparison.differences + [f"{name}: edges" for name in comparison.other_triangulations]
+    verdict = "differ" if differences else "are equal"
+    results.notes.append(
+        f"Merged outputs of one rank and of two {verdict}: {comparison.num_objects:,} graphs."
+    )
+    results.differences += differences
 
 
 def seconds_of_events(stem: Path) -> float:
