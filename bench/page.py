@@ -133,7 +133,7 @@ def _details(outcome: Outcome) -> list[str]:
     parts = [f"`{outcome.settings}`\n"] if outcome.settings else []
     if outcome.fault:
         fault = outcome.fault.strip().replace(f"{ROOT}{os.sep}", "")
-        parts.append(f"**Not measured:**\n\n```\n{fault}\n```\n")
+        parts.append(f"**Fault:**\n\n```\n{fault}\n```\n")
     results = outcome.results
     if results is None:
         return parts

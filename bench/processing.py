@@ -94,7 +94,7 @@ def run_shell(peer_python: Path, detector: str, file: Path, name: str) -> tuple[
 
 
 def new_stems(name: str) -> list[Path]:
-    """Stems of our output and of pynuml's; what earlier runs left there is removed, or it might be compared."""
+    """Stems of our output and of pynuml's; what earlier runs left there is removed, lest it be compared."""
     stems = [WORK / f"{name}.{side}" for side in ("ours", "peer")]
     for stem in stems:
         for output in (rank_file(stem), stem.with_name(f"{stem.name}.h5")):
