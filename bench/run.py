@@ -68,6 +68,8 @@ SCRIPTS = {
     "profile": Script("profiling.py", (), "", 1),
 }
 REQUIRED = {name: script.required for name, script in SCRIPTS.items() if script.required}
+BUSY = 0.5
+"""Load of the last minute above which the machine does something else as well."""
 RESULTS = BENCH / "RESULTS.md"
 KEPT, KEPT_QUICK = WORK / "results", WORK / "results.quick"
 
@@ -101,6 +103,8 @@ def main(
     chosen = [name for name in SCRIPTS if name in names or not names]
     minutes = 3 if quick else sum(SCRIPTS[name].minutes for name in chosen)
     say(f"{len(chosen)} measures, about {minutes:.0f} minutes on a quiet machine")
+    if os.getloadavg()[0] > BUSY:
+        say(f"[yellow]the machine is busy: load {os.getloadavg()[0]:.1f}; figures will suffer[/]")
     shared: dict[str, list[str | Path] | None] = {
         "--peer-python": [peer_python],
         "--quick": [] if quick else None,
