@@ -194,17 +194,30 @@ def read_results(path: Path) -> Results:
 
 def from_content(content: Mapping[str, Any]) -> Results:
     """Results from what JSON holds."""
-    known = Measure.__dataclass_fields__
     return Results(
-        measures=[
-            Measure(**{key: value for key, value in measure.items() if key in known and value is not None})
-            for measure in content["measures"]
-        ],
+        measures=[measure_from(measure) for measure in content["measures"]],
         tables=[Table(**table) for table in content.get("tables", [])],
         notes=list(content.get("notes", [])),
         differences=list(content.get("differences", [])),
         versions=dict(content.get("versions", {})),
     )
+
+
+def measure_from(content: Mapping[str, Any]) -> Measure:
+    """Measure from what JSON holds.
+
+    A value whose unit is "x" is a ratio; what is required of another value is its most. Where there are several
+    spreads, that of the ratio counts.
+    """
+    known = {key: content[key] for key in Measure.__dataclass_fields__ if content.get(key) is not None}
+    if known.get("unit") == "x":
+        known["ratio"] = known.pop("value", known.get("ratio"))
+        del known["unit"]
+    elif "value" in known and "at_most" not in known:
+        known["at_most"] = known.pop("required", None)
+    if isinstance(known.get("spread"), Mapping):
+        known["spread"] = known["spread"].get("ratio", ())
+    return Measure(**known)
 
 
 def number(value: float) -> str:

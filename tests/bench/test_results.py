@@ -2,11 +2,23 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from page import Outcome, all_hold, must_hold, render
 from profiling import PROCESS, stacks
-from results import Measure, Results, Table, compared, duration, limited, memory, number, read_results
+from results import (
+    Measure,
+    Results,
+    Table,
+    compared,
+    duration,
+    limited,
+    measure_from,
+    memory,
+    number,
+    read_results,
+)
 
 LEAST = {
     "measures": [
@@ -51,6 +63,20 @@ def test_read_results__what_is_written_is_read(tmp_path: Path) -> None:
     assert [one.figure for one in read.measures] == [2.0, 1024.0]
     assert (read.tables[0].markdown(), read.notes) == (results.tables[0].markdown(), ["note"])
     assert not read.is_met
+
+
+@pytest.mark.parametrize(
+    "content, figure, limit, spread",
+    [
+        ({"value": 1.8, "unit": "x", "required": 1.7, "spread": [1, 2]}, 1.8, "at least 1.7x", [1, 2]),
+        ({"value": 1.5, "unit": "ms", "required": 2, "ratio": None}, 1.5, "at most 2 ms", ()),
+        ({"value": 1.5, "unit": "s", "required": None, "at_most": 2.0}, 1.5, "at most 2 s", ()),
+        ({"ratio": 3.0, "spread": {"ours": [0, 1], "ratio": [2, 4]}}, 3.0, "", [2, 4]),
+    ],
+)
+def test_measure_from__forms(content: dict[str, Any], figure: float, limit: str, spread: list[int]) -> None:
+    measure = measure_from({"name": "a", **content})
+    assert (measure.figure, measure.limit, measure.spread) == (figure, limit, spread)
 
 
 @pytest.mark.parametrize("content", ['{"other": []}', "[]", "no JSON", '{"measures": [{"ours_s": 1}]}'])
