@@ -206,7 +206,7 @@ def from_content(content: Mapping[str, Any]) -> Results:
 def measure_from(content: Mapping[str, Any]) -> Measure:
     """Measure from what JSON holds.
 
-    A value whose unit is "x" is a ratio; what is required of another value is its most. Where there are several
+    A value whose unit is "x" is a ratio; what is required of another value is its most. Of several
     spreads, that of the ratio counts.
     """
     known = {key: content[key] for key in Measure.__dataclass_fields__ if content.get(key) is not None}
