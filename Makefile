@@ -1,5 +1,6 @@
 # make demo    set up, simulate a file, process it on two ranks, show what was made
 # make test    set up, run every check
+# make bench   set up both programs, measure, write bench/RESULTS.md
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -50,12 +51,17 @@ $(PEER)/.done: constraints.txt
 	$(PEER_PIP) install --no-deps pynuml==25.4.0
 	touch $@
 
-bench: $(VENV)/.demo $(PEER)/.done
-	$(BIN)/python bench/against_pynuml.py --peer-python $(PEER)/bin/python
+# what the benchmark needs beside the program; without the profiler the page has a plainer profile
+$(VENV)/.bench: $(VENV)/.demo
+	$(PIP) install "$$(grep '^py-spy==' constraints.txt)" || echo 'py-spy cannot be installed here'
+	touch $@
 
-.PHONY: bench-labels
-bench-labels: $(VENV)/.demo $(PEER)/.done
-	$(BIN)/python bench/labelling.py --peer-python $(PEER)/bin/python
+# make bench                                 all of it, about an hour; writes bench/RESULTS.md
+# make bench BENCH='--quick'                 tests the scripts in 3 minutes; writes bench/work/QUICK.md
+# make bench BENCH='--only ranks'            one measure again, and the page anew
+BENCH :=
+bench: $(VENV)/.bench $(PEER)/.done
+	$(BIN)/python bench/run.py --peer-python $(PEER)/bin/python $(BENCH)
 
 docs: $(VENV)/.dev
 	$(BIN)/python -c 'from numl_polars.tools.data_model import render; print(render(), end="")' > docs/data-model.md

@@ -1,18 +1,14 @@
-"""How much faster numl-polars labels particles than pynuml 25.4.0: the same simulated particles, in one go.
+"""How much faster numl-polars labels particles than pynuml 25.4.0: the same simulated particles, in turns.
 
-Each run is a process of its own, in turns; the clock runs only while particles are labelled, which are in
-memory, by a program that is warm. pynuml labels a sample of the events, on which labels must be equal. Exit
-status 1 if they are not, or if a scheme is not as many times as fast a particle as it must be.
+Each run is a process of its own; the clock runs only while particles are labelled, which are in memory, by a
+program that is warm. pynuml labels a sample of the events, on which labels must be equal. Exit status 1 if
+they are not, or if a scheme is not as many times as fast a particle as it must be.
 """
 
-import json
 import os
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from datetime import date
-from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
@@ -21,98 +17,28 @@ from typing import Any
 from unittest.mock import patch
 
 import click
+import harness
 import numpy as np
 import polars as pl
-from against_pynuml import BENCH, Run, console, machine, run_program
-from rich.table import Table
+from harness import say
+from results import Results, Table, compared
+from twenty_rules import TwentyRules
 
 import numl_polars as nl
 from numl_polars.events.file import BATCH_BYTES
-from numl_polars.labels import (
-    abs_pdg,
-    ancestor,
-    depth,
-    end_process,
-    has_ancestor,
-    has_child,
-    is_baryon,
-    is_electron,
-    is_hadron,
-    is_muon,
-    is_neutral,
-    is_neutron,
-    is_nucleus,
-    is_photon,
-    is_primary,
-    is_proton,
-    momentum,
-    num_children,
-    num_descendants,
-    parent,
-    particle_labels,
-    primary,
-    start_process,
-    sum_over_children,
-    sum_over_descendants,
-)
+from numl_polars.labels import particle_labels
 from numl_polars.labels.forest import Forest
 from numl_polars.labels.rules import RuleList
 from numl_polars.timing import Stages
 
-Results = dict[str, Any]
+Run = dict[str, Any]
 
 PARTICLES = "particle_table"
 WITHIN = 5
 """Times that a run labels all particles with each scheme."""
 STAGES = ("forest", "context", "rules", "walk", "all else")
-BY_PAIR = "by pair"
 EVENTS_ALONE = 100
 """Events that are labelled one by one."""
-
-
-class TwentyRules(nl.ParticleLabels):
-    """A demanding scheme: nearly every rule looks at other particles."""
-
-    delta_threshold: float = 0.005
-    gamma_threshold: float = 0.02
-    proton_threshold: float = 0.2
-
-    classes = (
-        "muon", "stopping_muon", "pion", "kaon", "proton", "shower", "pi0_shower", "michel", "delta",
-        "neutron_induced", "diffuse", "invisible",
-    )  # fmt: skip
-
-    def rules(self) -> Sequence[nl.Rule]:
-        of_muon_end = start_process.is_in(["muMinusCaptureAtRest", "muPlusCaptureAtRest", "Decay"])
-        knocked_out = is_electron & start_process.is_in(["muIoni", "hIoni"])
-        converts = start_process.is_in(["conv", "compt"]) | end_process.is_in(["conv", "compt"])
-        energetic = momentum >= self.gamma_threshold
-        from_muon, pion, pi0 = parent(is_muon), abs_pdg == 211, abs_pdg == 111
-        whole = partial(nl.Rule, spreads=True, instance="self")
-        own = partial(nl.Rule, instance="self")
-        return (
-            whole("michel", when=is_electron & from_muon & of_muon_end),
-            nl.Rule("diffuse", when=from_muon & of_muon_end, instance="parent"),
-            whole("delta", when=knocked_out & (momentum >= self.delta_threshold) & (num_descendants > 0)),
-            nl.Rule("muon", when=knocked_out & from_muon, instance="parent"),
-            nl.Rule("neutron_induced", when=has_ancestor(is_neutron), instance=ancestor(is_neutron)),
-            whole("pi0_shower", when=is_photon & (parent(pi0) | primary(pi0)) & energetic),
-            whole("shower", when=is_electron & is_primary & (sum_over_children(momentum) > 0.01)),
-            whole("shower", when=is_photon & has_child(is_electron & (momentum > 0.01)) & energetic),
-            nl.Rule("diffuse", when=is_photon & (sum_over_descendants(momentum) < 0.005), spreads=True),
-            whole("shower", when=(is_electron | is_photon) & converts & energetic & ~has_ancestor(is_hadron)),
-            nl.Rule("pion", when=knocked_out & primary(pion) & (depth < 3), instance=ancestor(pion)),
-            own("stopping_muon", when=is_muon & has_child(of_muon_end)),
-            own("muon", when=is_muon & ~parent(pion)),
-            own("pion", when=pion | (is_muon & (parent(momentum) > momentum))),
-            own("kaon", when=abs_pdg.is_in([321, 411])),
-            own("proton", when=is_proton & (depth == 0) & (momentum >= self.proton_threshold)),
-            own("proton", when=is_proton & (ancestor(is_hadron)(momentum) >= self.proton_threshold)),
-            nl.Rule("diffuse", when=(is_baryon | is_nucleus) & (num_children < 5)),
-            nl.Rule("invisible", when=is_neutral & end_process.is_in(["CoupledTransportation"])),
-            nl.Rule("diffuse"),
-        )
-
 
 SCHEMES: dict[str, nl.ParticleLabels] = {
     scheme.name: scheme
@@ -129,74 +55,47 @@ REQUIRED = {"StandardLabels": 1000, "TwentyRules": 300}
 
 
 @click.command(help=__doc__)
-@click.option(
-    "--peer-python",
-    type=click.Path(exists=True, path_type=Path),
-    required=True,
-    metavar="PATH",
-    help="Python of the environment that has pynuml 25.4.0.",
-)
-@click.option(
-    "--events",
-    type=click.IntRange(min=50),
-    default=1000,
-    show_default=True,
-    help="Events of the file; 1000 have some 540,000 particles.",
-)
-@click.option(
-    "--sample", type=click.IntRange(min=1), default=25, show_default=True, help="Events that pynuml labels."
-)
-@click.option(
-    "--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each program."
-)
-@click.option(
-    "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write all results here."
-)
-def main(peer_python: Path, events: int, sample: int, repeats: int, json_file: Path | None) -> None:
-    results: Results = {
-        "date": date.today().isoformat(),
-        "machine": machine(),
-        "pynuml": [],
-        "numl-polars": [],
-    }
-    file = simulated(events)
+@harness.peer_python
+@harness.at_least_one("--events", 1000, "Events of the file; 1000 have some 540,000 particles.")
+@harness.at_least_one("--sample", 25, "Events that pynuml labels.")
+@harness.at_least_one("--repeats", 3, "Runs of each program.")
+@harness.quick
+@harness.json_file
+def main(
+    peer_python: Path, events: int, sample: int, repeats: int, quick: bool, json_file: Path | None
+) -> None:
+    if quick:
+        events, sample, repeats = min(events, 100), min(sample, 3), 1
+    results = Results()
+    file = harness.simulated("dune", events)
+    runs, peers = [], []
     for repeat in range(repeats):
-        results["pynuml"].append(run_peer(peer_python, file, sample))
-        results["numl-polars"].append(in_new_process(time_schemes, file))
-        console.print(f"run {repeat + 1} of {repeats} done", highlight=False)
-    results["one thread"] = in_new_process(time_schemes, file, threads=1)
-    results["parts"] = in_new_process(time_parts, file)
-    results["memory"] = [
-        in_new_process(measure_memory, file, name, num) for name in REQUIRED for num in (events // 2, events)
-    ]
-    console.print(times(results), stages(results), parts(results), memory(results))
-    if json_file is not None:
-        json_file.write_text(json.dumps(results, indent=2) + "\n")
-    if slow := [name for name, required in REQUIRED.items() if ratio(results, name) < required]:
-        console.print(f"slower than required: {', '.join(slow)}")
-        sys.exit(1)
+        peers.append(run_peer(peer_python, file, sample))
+        if not repeat and (difference := compare(file, labels_file(file))):
+            results.differences.append(f"labels are not those of pynuml: {difference}")
+            break
+        runs.append(in_new_process(time_schemes, file))
+        say(f"labelling: run {repeat + 1} of {repeats} done")
+    if not results.differences:
+        alone = in_new_process(time_schemes, file, threads=1)
+        add_measures(results, runs, peers, alone)
+        numbers = [events] if quick else [events // 2, events]
+        risen = [in_new_process(measure_memory, file, name, num) for name in REQUIRED for num in numbers]
+        results.tables += [stages(runs), parts(in_new_process(time_parts, file), peers), memory(risen)]
+    harness.finish(results, json_file)
 
 
-def simulated(events: int) -> Path:
-    """File of that many dune events; that of an earlier run is used again."""
-    file = BENCH / "work" / f"labelling.{events}.evt.h5"
-    file.parent.mkdir(exist_ok=True)
-    if not file.exists():
-        console.print(f"simulating {events:,} events")
-        nl.simulate(file, events=events, detector="dune", seed=1)
-    return file
+def labels_file(file: Path) -> Path:
+    return file.with_suffix(".peer.npz")
 
 
 def run_peer(python: Path, file: Path, sample: int) -> Run:
-    """What `peer_labels.py` measured on events spread over the file; their labels are those of pynuml."""
+    """What `peer_labels.py` measured on events spread over the file; their labels are in `labels_file`."""
     with nl.open(file) as events:
         filled = np.flatnonzero(np.diff(events.offsets(PARTICLES)))
     warm_up, *chosen = filled[np.linspace(0, filled.size - 1, sample + 1).astype(np.int64)].astype(str)
-    output = file.with_suffix(".peer.npz")
-    run = run_program(python, "peer_labels.py", file, output, "--warm-up", warm_up, "--events", *chosen)
-    if difference := compare(file, output):
-        raise click.ClickException(f"labels are not those of pynuml: {difference}")
-    return run
+    options = ("--warm-up", warm_up, "--events", *chosen)
+    return harness.run_peer(python, "peer_labels.py", file, labels_file(file), *options).content
 
 
 def compare(file: Path, output: Path) -> str:
@@ -307,90 +206,76 @@ def resident(name: str) -> int:
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
-def of_ours(results: Results, name: str, clock: str = "seconds") -> list[float]:
-    """Microseconds a particle in each of our runs: the median of the times within it."""
-    runs = results["numl-polars"]
-    return [1e6 * median(run["schemes"][name][clock]) / run["particles"] for run in runs]
+def of_ours(runs: list[Run], name: str, clock: str = "seconds") -> list[float]:
+    """Seconds a particle in each of our runs: the median of the times within it."""
+    return [median(run["schemes"][name][clock]) / run["particles"] for run in runs]
 
 
-def of_peer(results: Results, clock: str = "seconds") -> list[float]:
-    """Microseconds a particle in each run of pynuml."""
-    return [1e6 * run[clock] / run["particles"] for run in results["pynuml"]]
+def of_peer(peers: list[Run], clock: str = "seconds") -> list[float]:
+    """Seconds a particle in each run of pynuml."""
+    return [run[clock] / run["particles"] for run in peers]
 
 
-def ratio(results: Results, name: str, clock: str = "seconds") -> float:
-    """How many times as fast a particle the scheme is as pynuml's standard labels, by medians of the runs."""
-    return median(of_peer(results, clock)) / median(of_ours(results, name, clock))
+def micros(seconds: float) -> str:
+    return f"{1e6 * seconds:.3f}"
 
 
-def new_table(title: str, *columns: str) -> Table:
-    table = Table(title=title)
-    table.add_column(no_wrap=True)
-    for column in columns:
-        table.add_column(column, justify="right", no_wrap=column == BY_PAIR)
-    return table
-
-
-def times(results: Results) -> Table:
-    """Medians, spread and ratios; "by pair" is the least and the most that two successive runs give."""
-    run, peer, alone = results["numl-polars"][0], results["pynuml"][0], results["one thread"]
-    title = (
-        f"Labelling {run['particles']:,} particles, µs a particle; pynuml {peer['particles']:,} of them, and "
-        f"raised on {len(peer['raised'])} events"
+def add_measures(results: Results, runs: list[Run], peers: list[Run], alone: Run) -> None:
+    """The ratios, a particle, and a table of medians and spread; CPU time is that of all threads."""
+    columns = ("scheme", "µs a particle", "least, most", "CPU", "1 thread", "times as fast", "by CPU")
+    table = Table("Labelling, microseconds a particle", columns)
+    theirs, cpu = of_peer(peers), median(of_peer(peers, "cpu_seconds"))
+    spread = ", ".join(micros(time) for time in (min(theirs), max(theirs)))
+    table.rows.append(("pynuml, standard", micros(median(theirs)), spread, micros(cpu), "", "", ""))
+    for name in SCHEMES:
+        ours, own_cpu = of_ours(runs, name), median(of_ours(runs, name, "cpu_seconds"))
+        measure = compared(f"labelling, a particle, {name}", ours, theirs, required=REQUIRED.get(name))
+        if name in REQUIRED:
+            results.measures.append(measure)
+        spread = ", ".join(micros(time) for time in (min(ours), max(ours)))
+        one_thread = median(alone["schemes"][name]["seconds"]) / alone["particles"]
+        cells = (micros(median(ours)), spread, micros(own_cpu), micros(one_thread))
+        table.rows.append((name, *cells, f"{measure.ratio:,.0f}", f"{cpu / own_cpu:,.0f}"))
+    results.tables.append(table)
+    results.notes.append(
+        f"Ours labelled {runs[0]['particles']:,} particles, pynuml {peers[0]['particles']:,} of "
+        f"them, all alike; "
+        f"pynuml raised on {len(peers[0]['raised'])} events, which do not count."
     )
-    spread, ratios = ("median", "least", "most", "CPU", "1 thread"), ("times as fast", BY_PAIR, "by CPU")
-    table = new_table(title, *spread, *ratios, "required")
-    theirs = of_peer(results)
-    numbers = (median(theirs), min(theirs), max(theirs), median(of_peer(results, "cpu_seconds")))
-    table.add_row("pynuml, standard", *(f"{number:.0f}" for number in numbers))
-    for name in SCHEMES:
-        ours = of_ours(results, name)
-        cpu = median(of_ours(results, name, "cpu_seconds"))
-        one_thread = 1e6 * median(alone["schemes"][name]["seconds"]) / alone["particles"]
-        pairs = [peer / own for peer, own in zip(theirs, ours, strict=True)]
-        table.add_row(
-            name,
-            *(f"{number:.3f}" for number in (median(ours), min(ours), max(ours), cpu, one_thread)),
-            f"{ratio(results, name):,.0f}",
-            f"{min(pairs):,.0f}, {max(pairs):,.0f}",
-            f"{ratio(results, name, 'cpu_seconds'):,.0f}",
-            f"{REQUIRED[name]:,}" if name in REQUIRED else "",
-        )
-    return table
+    results.versions["pynuml"] = peers[0]["versions"]
 
 
-def stages(results: Results) -> Table:
+def stages(runs: list[Run]) -> Table:
     """Where the time goes: medians of the runs."""
-    first = results["numl-polars"][0]["schemes"]
-    table = new_table("Where the time of numl-polars goes, µs a particle", "number of rules", *STAGES)
+    table = Table("Labelling, stages, µs a particle", ("scheme", "number of rules", *STAGES))
     for name in SCHEMES:
-        taken = (median(of_ours(results, name, stage)) for stage in STAGES)
-        table.add_row(name, f"{first[name]['num_rules']}", *(f"{micros:.3f}" for micros in taken))
+        taken = (micros(median(of_ours(runs, name, stage))) for stage in STAGES)
+        table.rows.append((name, f"{runs[0]['schemes'][name]['num_rules']}", *taken))
     return table
 
 
-def parts(results: Results) -> Table:
+def parts(measured: Run, peers: list[Run]) -> Table:
     """Time by how many particles are labelled at once."""
-    columns = (column for name in REQUIRED for column in (name, "times as fast"))
-    table = new_table("Labelling part by part, µs a particle", "parts", "particles of one", *columns)
-    for kind, part in results["parts"].items():
+    columns = [column for name in REQUIRED for column in (f"{name}, µs a particle", "times as fast")]
+    table = Table("Labelling part by part", ("parts", "number", "particles of one", *columns))
+    for kind, part in measured.items():
         particles = part["particles"]
         cells = []
         for seconds in part["seconds"].values():
-            ours = 1e6 * seconds / sum(particles)
-            cells += [f"{ours:.3f}", f"{median(of_peer(results)) / ours:,.0f}"]
-        table.add_row(kind, f"{len(particles):,}", f"{median(particles):,.0f}", *cells)
+            ours = seconds / sum(particles)
+            cells += [micros(ours), f"{median(of_peer(peers)) / ours:,.0f}"]
+        table.rows.append((kind, f"{len(particles):,}", f"{median(particles):,.0f}", *cells))
     return table
 
 
-def memory(results: Results) -> Table:
+def memory(runs: list[Run]) -> Table:
     """Memory that labelling takes, beside the bytes by which batches are cut."""
-    columns = ("particles", "MB", "bytes a particle", "bytes of a row of the table")
-    table = new_table("Most memory that labelling takes", *columns)
-    for run in results["memory"]:
+    columns = ("scheme", "particles", "MB", "bytes a particle", "bytes of a row of the table")
+    table = Table("Most memory that labelling takes", columns)
+    for run in runs:
         particles = run["particles"]
         cells = (f"{particles:,}", f"{run['bytes'] / 1e6:.0f}", f"{run['bytes'] / particles:.0f}")
-        table.add_row(run["scheme"], *cells, f"{run['row_bytes']}")
+        table.rows.append((run["scheme"], *cells, f"{run['row_bytes']}"))
     return table
 
 

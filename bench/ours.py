@@ -7,6 +7,8 @@ import argparse
 import json
 import os
 import sys
+from contextlib import nullcontext
+from cProfile import Profile
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +26,7 @@ def main() -> None:
     parser.add_argument(
         "--warm-up", type=Path, required=True, help="event file to process before the clock starts"
     )
+    parser.add_argument("--profile", type=Path, help="write a profile by cProfile here, of what is timed")
     parser.add_argument("--vertex", action="store_true")
     parser.add_argument("--position", action="store_true")
     options = parser.parse_args()
@@ -36,21 +39,22 @@ def main() -> None:
     )
     # compiles the kernels, or loads them
     nl.process(options.warm_up, graph, options.stem, merge=False, overwrite=True)
-    begin, begin_cpu = perf_counter(), process_time()
-    report = nl.process(options.events, graph, options.stem, merge=False, overwrite=True)
-    seconds, cpu_seconds = perf_counter() - begin, process_time() - begin_cpu
+    with Profile() if options.profile is not None else nullcontext() as profile:
+        begin, begin_cpu = perf_counter(), process_time()
+        report = nl.process(options.events, graph, options.stem, merge=False, overwrite=True)
+        seconds, cpu_seconds = perf_counter() - begin, process_time() - begin_cpu
+    if profile is not None:
+        profile.dump_stats(options.profile)
     packages = ("numl-polars", "polars", "pyarrow", "numpy", "numba", "h5py", "scipy")
     measured = {
         "seconds": seconds,
         "cpu_seconds": cpu_seconds,
         "events": report.num_events,
         "graphs": report.num_kept,
-        "peak_memory": max(report.peak_memory),
         "threads": {"polars": pl.thread_pool_size(), "cores": os.cpu_count()},
         "versions": {"python": sys.version.split()[0]} | {name: version(name) for name in packages},
         "stages": {stage: asdict(taken)["total"] for stage, taken in report.stages.items()},
         "rejected": dict(report.rejected),
-        "noted": dict(report.noted),
     }
     print(json.dumps(measured))
 

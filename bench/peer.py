@@ -7,7 +7,6 @@ import argparse
 import contextlib
 import json
 import os
-import resource
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -54,9 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("events", type=Path)
     parser.add_argument("stem", type=Path, help="output is STEM.0000.h5")
-    parser.add_argument(
-        "--warm-up", type=Path, required=True, help="event file processed before the clock starts"
-    )
+    parser.add_argument("--warm-up", type=Path, help="event file processed before the clock starts")
     parser.add_argument("--vertex", action="store_true")
     parser.add_argument("--position", action="store_true")
     options = parser.parse_args()
@@ -65,7 +62,8 @@ def main() -> None:
     h5py.File = SerialFile
     # pynuml prints a line for some of the events that it leaves out
     with contextlib.redirect_stdout(sys.stderr):
-        process(options.warm_up, options.stem, **chosen)
+        if options.warm_up is not None:
+            process(options.warm_up, options.stem, **chosen)
         begin, begin_cpu = perf_counter(), process_time()
         num_events, num_graphs = process(options.events, options.stem, **chosen)
         seconds, cpu_seconds = perf_counter() - begin, process_time() - begin_cpu
@@ -75,7 +73,6 @@ def main() -> None:
         "cpu_seconds": cpu_seconds,
         "events": num_events,
         "graphs": num_graphs,
-        "peak_memory": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
         "threads": {"torch": torch.get_num_threads(), "cores": os.cpu_count()},
         "versions": {"python": sys.version.split()[0]} | {name: version(name) for name in packages},
     }
