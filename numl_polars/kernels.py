@@ -18,7 +18,9 @@ Int64s = types.Array(types.int64, 1, "C", readonly=True)
 Int64s2D = types.Array(types.int64, 2, "C", readonly=True)
 Float64s = types.Array(types.float64, 1, "C", readonly=True)
 Bools = types.Array(types.boolean, 1, "C", readonly=True)
+Bytes = types.Array(types.uint8, 1, "C", readonly=True)
 Int64 = types.int64
+Bool = types.boolean
 Float64 = types.float64
 # arrays that a step writes to
 Vectors = types.Array(types.float64, 2, "C")
@@ -27,6 +29,7 @@ Scalars = types.Array(types.float64, 1, "C")
 Marks = types.Array(types.int64, 1, "C")
 Pairs = types.Array(types.int64, 2, "C")
 Rows = types.Array(types.int32, 2, "C")
+Codes = types.Array(types.uint32, 1, "C")
 
 
 def kernel(*arguments: types.Type) -> Callable[[Callable[..., Any]], Any]:
