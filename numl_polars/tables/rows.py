@@ -111,7 +111,9 @@ class DatasetRows:
     def read_by_hdf5(self, start: int, stop: int, block: Rows, categories: Categories) -> None:
         """Fill `block` with rows ``[start, stop)`` through HDF5."""
         if not self.is_string:
-            _read_into(self.dataset, start, block, h5py.h5t.py_create(self.dtype))
+            rows = np.empty(block.shape, self.dtype)
+            _read_into(self.dataset, start, rows, h5py.h5t.py_create(self.dtype))
+            block[...] = rows
             return
         for first in range(start, stop, _RUN_ROWS):
             last = min(first + _RUN_ROWS, stop)
@@ -138,7 +140,8 @@ class Reading:
         self._rows, self._start, self._stop = rows, start, stop
         self._follows = rows.begin(start, stop)
         self._fault: RawError | None = None
-        self._block = np.empty((max(stop - start, 0), rows.width), rows.dtype)
+        # a column is contiguous, so that Arrow can use it as it is
+        self._block = np.empty((rows.width, max(stop - start, 0)), rows.dtype).T
         self.categories = rows.categories
         self.num_bytes = 0
         self.jobs: list[Job] = []
@@ -156,21 +159,25 @@ class Reading:
             self._fault = RawError(str(error))
 
     def _plan_contiguous(self, raw: ContiguousRows) -> None:
-        step = _RUN_ROWS if self._rows.is_string else self._stop - self._start
+        step = self._stop - self._start if self._is_direct else _RUN_ROWS
         for first in range(self._start, self._stop, step):
             self._add(self._read_contiguous, raw, first, min(first + step, self._stop))
         self.num_bytes = len(self._block) * raw.width * raw.dtype.itemsize
 
     def _read_contiguous(self, raw: ContiguousRows, first: int, last: int) -> None:
-        wanted = self._block[first - self._start : last - self._start]
-        if not self._rows.is_string:
-            raw.read_into(first, wanted)
+        if self._is_direct:
+            raw.read_into(first, self._block)
             if not raw.dtype.isnative:
-                wanted.byteswap(inplace=True)
+                self._block.byteswap(inplace=True)
             return
         stored = np.empty((last - first, raw.width), raw.dtype)
         raw.read_into(first, stored)
-        wanted[...] = self._rows.encode(stored, self.categories)
+        self._take(self._rows.encode(stored, self.categories), first)
+
+    @property
+    def _is_direct(self) -> bool:
+        """Whether the rows of a contiguous dataset are those of the block."""
+        return self._rows.width == 1 and not self._rows.is_string
 
     def _plan_chunked(self, raw: ChunkedRows) -> None:
         slab, last = self._start // raw.slab_rows, -(-self._stop // raw.slab_rows)
@@ -199,7 +206,9 @@ class Reading:
     def _take(self, rows: Rows, first: int) -> None:
         """Copy what is wanted of rows from `first` on."""
         start, stop = max(self._start, first), min(self._stop, first + len(rows))
-        self._block[start - self._start : stop - self._start] = rows[start - first : stop - first]
+        for component in range(self._rows.width):
+            wanted = self._block[start - self._start : stop - self._start, component]
+            wanted[...] = rows[start - first : stop - first, component]
 
     def _add(self, read: Any, *arguments: Any) -> None:
         def job() -> None:
@@ -212,7 +221,7 @@ class Reading:
         self.jobs.append(job)
 
     def block(self) -> Rows:
-        """The rows, (rows, width), C order, once all jobs are done.
+        """The rows, (rows, width), each column contiguous, once all jobs are done.
 
         Raises
         ------

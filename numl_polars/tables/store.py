@@ -182,7 +182,7 @@ class StoredTable:
         return self._rows[dataset]
 
     def read_rows(self, dataset: str, start: int, stop: int) -> np.ndarray:
-        """Rows ``[start, stop)`` of a dataset of numbers, (rows, width), native byte order.
+        """Rows ``[start, stop)`` of a dataset of numbers, (rows, width), C order, native byte order.
 
         Raises
         ------
@@ -191,7 +191,7 @@ class StoredTable:
         """
         reading = Reading(self._rows_of(dataset), start, stop)
         run_readings([reading])
-        return reading.block()
+        return np.ascontiguousarray(reading.block())
 
     def chunk_rows(self, names: Iterable[str]) -> tuple[int, int]:
         """Rows of a chunk, and the bytes that are decoded to read one row of all these scalar columns.
