@@ -263,6 +263,7 @@ def compile_kernels() -> None:
     from numl_polars.labels import ancestry, deposits  # noqa: F401
     from numl_polars.objects import edges  # noqa: F401
     from numl_polars.objects.qhull import triangulate  # noqa: F401
+    from numl_polars.tables import byte_kernels  # noqa: F401
 
 
 def _facts(events: EventFile, graph: HitGraph, **options: Any) -> dict[str, Any]:

@@ -92,6 +92,8 @@ class _Storage:
                 self.offsets[table] = np.arange(len(self.ids) + 1)
             else:
                 self.offsets[table] = event_offsets(self.table(table), self.ids, self._warn)
+                # of checks here and there in the table
+                self.raw.kept.clear()
         return self.offsets[table]
 
     def close(self) -> None:

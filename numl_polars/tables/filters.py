@@ -5,17 +5,12 @@ from typing import Any, Self, cast
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 from zlib_ng import zlib_ng
 
-from numl_polars import kernels
-from numl_polars.kernels import kernel
 from numl_polars.tables.raw_file import RawError
 
 _ZLIB_FORMAT = 15
 _INFLATE_ERROR = cast(type[Exception], zlib_ng.error)
-# elements that stay in the nearest cache while their bytes are gathered
-_BLOCK = 1024
 
 
 @dataclass(frozen=True)
@@ -74,43 +69,9 @@ class Filters:
                 except _INFLATE_ERROR as error:
                     raise RawError(str(error)) from error
             elif size > 1:
+                from numl_polars.tables.byte_kernels import unshuffle
+
                 chunk = unshuffle(np.frombuffer(chunk, np.uint8), size)
         if len(chunk) != num_bytes:
             raise RawError(f"a chunk has {len(chunk)} bytes instead of {num_bytes}")
         return chunk
-
-
-@kernel(kernels.Bytes, kernels.Int64)
-def unshuffle(shuffled: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Elements of `size` bytes, from all their first bytes, then all their second ones, and so on.
-
-    Bytes behind the last whole element stand as they are.
-    """
-    number = shuffled.size // size
-    elements = np.empty(shuffled.size, np.uint8)
-    if size == 4:
-        # whole elements at once: what the compiler makes vector instructions of
-        words = elements[: number * 4].view(np.uint32)
-        lowest, low, high, highest = (
-            shuffled[:number],
-            shuffled[number : 2 * number],
-            shuffled[2 * number : 3 * number],
-            shuffled[3 * number : 4 * number],
-        )
-        for element in range(number):
-            words[element] = (
-                np.uint32(lowest[element])
-                | np.uint32(low[element]) << np.uint32(8)
-                | np.uint32(high[element]) << np.uint32(16)
-                | np.uint32(highest[element]) << np.uint32(24)
-            )
-    else:
-        for start in range(0, number, _BLOCK):
-            stop = min(start + _BLOCK, number)
-            for byte in range(size):
-                first = byte * number
-                for element in range(start, stop):
-                    elements[element * size + byte] = shuffled[first + element]
-    for place in range(number * size, shuffled.size):
-        elements[place] = shuffled[place]
-    return elements

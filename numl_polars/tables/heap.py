@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from numl_polars import kernels
-from numl_polars.kernels import kernel
 from numl_polars.tables.raw_file import RawError, RawFile
 
 Int64s = NDArray[np.int64]
@@ -43,6 +41,8 @@ def heap_values(file: RawFile, references: NDArray[Any]) -> tuple[Int64s, Int64s
     RawError
         Something is not as the format has it.
     """
+    from numl_polars.tables.byte_kernels import find_objects, objects_of
+
     addresses = references["address"].astype(np.int64)
     objects = references["object"].astype(np.int64)
     sizes = references["num_bytes"].astype(np.int64)
@@ -82,58 +82,3 @@ def _collections(file: RawFile, addresses: list[int]) -> tuple[Int64s, Int64s]:
     bounds = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=bounds[1:])
     return np.frombuffer(b"".join(parts), np.int64), bounds
-
-
-@kernel(kernels.Int64s, kernels.Int64s)
-def objects_of(words: Int64s, bounds: Int64s) -> Int64s:
-    """Word where each object of each collection has its header, int64 (words / 2,); 0 for none.
-
-    Object i of the collection that begins at word b is entry ``b // 2 + i``: objects have at least two words.
-    """
-    table = np.zeros(words.size // 2 + 1, np.int64)
-    for collection in range(bounds.size - 1):
-        stop = bounds[collection + 1]
-        first = bounds[collection] // 2
-        place = bounds[collection] + 2
-        while place + 2 <= stop:
-            number = words[place] & 0xFFFF
-            size = words[place + 1]
-            if number == 0 or size < 0 or size > 8 * (stop - place - 2):
-                break
-            if first + number < stop // 2:
-                table[first + number] = place
-            place += 2 + (size + 7) // 8
-    return table
-
-
-@kernel(
-    kernels.Int64s,
-    kernels.Int64s,
-    kernels.Int64s,
-    kernels.Int64s,
-    kernels.Int64s,
-    kernels.Int64s,
-    kernels.Marks,
-)
-def find_objects(
-    words: Int64s,
-    bounds: Int64s,
-    table: Int64s,
-    collection: Int64s,
-    objects: Int64s,
-    sizes: Int64s,
-    places: Int64s,
-) -> int:
-    """Fill `places` with the word where each value begins; the first value that is not there, or -1."""
-    for value in range(sizes.size):
-        places[value] = 0
-        if sizes[value] == 0:
-            continue
-        entry = bounds[collection[value]] // 2 + objects[value]
-        if entry >= bounds[collection[value] + 1] // 2 or table[entry] == 0:
-            return value
-        header = table[entry]
-        if words[header + 1] < sizes[value]:
-            return value
-        places[value] = header + 2
-    return -1

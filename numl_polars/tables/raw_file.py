@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _ADDRESS_BYTES = 8
-KEPT_BYTES = 64 << 20
+KEPT_BYTES = 256 << 20
 
 
 class RawError(Exception):

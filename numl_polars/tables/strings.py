@@ -5,9 +5,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from numl_polars import kernels
-from numl_polars.kernels import inlined, kernel
-
 Int64s = NDArray[np.int64]
 Codes = NDArray[np.uint32]
 
@@ -15,9 +12,6 @@ _WORD = 8
 _VARIABLE_WIDTH = 64  # merged files store 64 bytes; longer values are read again with more
 _FIRST_ENTRIES = 64
 _FIRST_WORDS = 256
-_ODD = 0x1E3779B97F4A7C15
-_ONES = 0x0101010101010101
-_HIGHS = -0x7F7F7F7F7F7F7F80
 
 
 def string_width(dataset: h5py.Dataset) -> int:
@@ -72,6 +66,8 @@ class Categories:
         terminated
             Whether a value ends at its first null; it ends before its trailing ones else.
         """
+        from numl_polars.tables.byte_kernels import encode_values
+
         codes = np.empty(len(places), np.uint32)
         scratch = np.zeros(int(sizes.max(initial=0)) // _WORD + 1, np.int64)
         row = 0
@@ -86,6 +82,8 @@ class Categories:
 
     def _grow(self, longest: int) -> None:
         """Make room for as many entries again, and for the longest value."""
+        from numl_polars.tables.byte_kernels import place_entries
+
         self._hashes = np.resize(self._hashes, 2 * self._hashes.size)
         self._bounds = np.append(self._bounds, np.zeros(self._hashes.size + 1 - self._bounds.size, np.int64))
         self._words = np.resize(self._words, 2 * self._words.size + longest)
@@ -118,118 +116,3 @@ def _widened(values: NDArray[np.bytes_], width: int) -> NDArray[np.bytes_]:
     room = np.zeros((len(values), width * _WORD), np.uint8)
     room[:, :length] = np.ascontiguousarray(values).view(np.uint8).reshape(len(values), length)
     return room.view(f"S{width * _WORD}").reshape(-1)
-
-
-@inlined
-def hash_of(words: Int64s, number: int) -> int:
-    """Hash of the first `number` words."""
-    mixed = number
-    for place in range(number):
-        mixed = (mixed ^ words[place]) * _ODD
-        mixed ^= mixed >> 29
-    return mixed
-
-
-@kernel(kernels.Int64s, kernels.Marks)
-def place_entries(hashes: Int64s, slots: Int64s) -> None:
-    """Fill the empty table `slots`, a power of two long, with the entries of these hashes."""
-    last = slots.size - 1
-    for entry in range(hashes.size):
-        slot = hashes[entry] & last
-        while slots[slot] >= 0:
-            slot = (slot + 1) & last
-        slots[slot] = entry
-
-
-@kernel(
-    kernels.Int64s, kernels.Int64s, kernels.Int64s, kernels.Bool,
-    kernels.Marks, kernels.Marks, kernels.Marks, kernels.Marks, kernels.Int64,
-    kernels.Marks, kernels.Int64, kernels.Codes,
-)  # fmt: skip
-def encode_values(
-    words: Int64s,
-    places: Int64s,
-    sizes: Int64s,
-    terminated: bool,
-    slots: Int64s,
-    hashes: Int64s,
-    bounds: Int64s,
-    entries: Int64s,
-    number: int,
-    scratch: Int64s,
-    start: int,
-    codes: Codes,
-) -> tuple[int, int]:
-    """Fill `codes` from row `start` on; the row that there was no room for, or all, and the entries now.
-
-    Parameters
-    ----------
-    words, places, sizes, terminated
-        As of `Categories.encode`.
-    slots
-        int64, a power of two: entry by hash, -1 where none is.
-    hashes, bounds, entries
-        Entry e has hash ``hashes[e]`` and words ``entries[bounds[e]:bounds[e + 1]]``.
-    number
-        Entries that there are.
-    scratch
-        int64, room for the words of the longest value and one.
-    """
-    last = slots.size - 1
-    before = -1
-    for row in range(start, places.size):
-        place, size = places[row], sizes[row]
-        changed = False
-        used = (size + 7) // 8
-        if terminated:
-            for i in range(used):
-                word = words[place + i]
-                if i == size >> 3:
-                    word &= (1 << (8 * (size & 7))) - 1
-                nulls = (word - _ONES) & ~word & _HIGHS
-                if nulls != 0:
-                    lowest = nulls & -nulls
-                    word &= ((lowest >> 7) & _ONES) - 1
-                    changed |= scratch[i] != word
-                    scratch[i] = word
-                    used = i + 1 if word != 0 else i
-                    break
-                changed |= scratch[i] != word
-                scratch[i] = word
-        else:
-            while used > 0 and words[place + used - 1] == 0:
-                used -= 1
-            for i in range(used):
-                changed |= scratch[i] != words[place + i]
-                scratch[i] = words[place + i]
-        if used == before and not changed:
-            # most values are those of the row before
-            codes[row] = codes[row - 1]
-            continue
-        before = used
-        mixed = hash_of(scratch, used)
-        slot = mixed & last
-        entry = slots[slot]
-        while entry >= 0:
-            if hashes[entry] == mixed and bounds[entry + 1] - bounds[entry] == used:
-                same = True
-                for i in range(used):
-                    if entries[bounds[entry] + i] != scratch[i]:
-                        same = False
-                        break
-                if same:
-                    break
-            slot = (slot + 1) & last
-            entry = slots[slot]
-        if entry < 0:
-            if number == hashes.size or bounds[number] + used > entries.size:
-                return row, number
-            entry = number
-            slots[slot] = entry
-            hashes[entry] = mixed
-            for i in range(used):
-                entries[bounds[entry] + i] = scratch[i]
-            bounds[entry + 1] = bounds[entry] + used
-            number += 1
-        codes[row] = entry
-    return places.size, number
