@@ -56,17 +56,16 @@ def unshuffle(shuffled: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return elements
 
 
-@kernel(kernels.Int64s, kernels.Int64s)
-def objects_of(words: Int64s, bounds: Int64s) -> Int64s:
-    """Word where each object of each collection has its header, int64 (words / 2,); 0 for none.
+@kernel(kernels.Int64s, kernels.Int64s, kernels.Int64s)
+def objects_of(words: Int64s, starts: Int64s, stops: Int64s) -> Int64s:
+    """Word where each object of each collection has its header, int64 (words / 2 + 1,); 0 for none.
 
     Object i of the collection that begins at word b is entry ``b // 2 + i``: objects have at least two words.
     """
     table = np.zeros(words.size // 2 + 1, np.int64)
-    for collection in range(bounds.size - 1):
-        stop = bounds[collection + 1]
-        first = bounds[collection] // 2
-        place = bounds[collection] + 2
+    for collection in range(starts.size):
+        first, stop = starts[collection] // 2, stops[collection]
+        place = starts[collection] + 2
         while place + 2 <= stop:
             number = words[place] & 0xFFFF
             size = words[place + 1]
@@ -79,17 +78,13 @@ def objects_of(words: Int64s, bounds: Int64s) -> Int64s:
 
 
 @kernel(
-    kernels.Int64s,
-    kernels.Int64s,
-    kernels.Int64s,
-    kernels.Int64s,
-    kernels.Int64s,
-    kernels.Int64s,
-    kernels.Marks,
-)
+    kernels.Int64s, kernels.Int64s, kernels.Int64s, kernels.Int64s,
+    kernels.Int64s, kernels.Int64s, kernels.Int64s, kernels.Marks,
+)  # fmt: skip
 def find_objects(
     words: Int64s,
-    bounds: Int64s,
+    starts: Int64s,
+    stops: Int64s,
     table: Int64s,
     collection: Int64s,
     objects: Int64s,
@@ -98,11 +93,10 @@ def find_objects(
 ) -> int:
     """Fill `places` with the word where each value begins; the first value that is not there, or -1."""
     for value in range(sizes.size):
-        places[value] = 0
         if sizes[value] == 0:
             continue
-        entry = bounds[collection[value]] // 2 + objects[value]
-        if entry >= bounds[collection[value] + 1] // 2 or table[entry] == 0:
+        entry = starts[collection[value]] // 2 + objects[value]
+        if entry >= stops[collection[value]] // 2 or table[entry] == 0:
             return value
         header = table[entry]
         if words[header + 1] < sizes[value]:

@@ -1,6 +1,7 @@
 """Rows of a contiguous or chunked dataset as they are stored, read past HDF5."""
 
 import math
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Self
 
@@ -13,6 +14,7 @@ from numl_polars.tables.raw_file import RawError, RawFile
 
 # a list of more chunks than these would take too much memory
 _MOST_CHUNKS = 1 << 18
+_LARGEST_GAP = 1 << 12
 
 # of a variable-length string: its bytes, where its heap collection stands, which object of that it is
 REFERENCE = np.dtype([("num_bytes", "<u4"), ("address", "<u8"), ("object", "<u4")])
@@ -99,23 +101,34 @@ class ChunkedRows:
             They cannot be read so, and HDF5 is to be asked.
         """
         if last - first == 1 and self._chunk_width == self.width:
-            return self._chunk(first, 0)
+            return self._decoded(first, 0, self._file.read(*self._places[first, 0, :2].tolist()))
         rows = np.empty(((last - first) * self.slab_rows, self.width), self.dtype)
-        for slab in range(first, last):
+        for slab, across, stored in self._stored(first, last):
             part = rows[(slab - first) * self.slab_rows :][: self.slab_rows]
-            for across in range(self._num_across):
-                place = across * self._chunk_width
-                wanted = part[:, place : place + self._chunk_width]
-                wanted[...] = self._chunk(slab, across)[:, : wanted.shape[1]]
+            place = across * self._chunk_width
+            wanted = part[:, place : place + self._chunk_width]
+            wanted[...] = self._decoded(slab, across, stored)[:, : wanted.shape[1]]
         return rows
 
-    def _chunk(self, slab: int, across: int) -> NDArray[Any]:
-        offset, num_bytes, skipped = self._places[slab, across].tolist()
+    def _stored(self, first: int, last: int) -> Iterator[tuple[int, int, memoryview]]:
+        """Slab, number across and bytes of chunks; those that adjoin in the file are read together."""
+        places = self._places[first:last].reshape(-1, 3)
+        starts, stops = places[:, 0], places[:, 0] + places[:, 1]
+        order = np.argsort(starts, kind="stable")
+        gaps = starts[order][1:] - stops[order][:-1]
+        for group in np.split(order, np.flatnonzero((gaps < 0) | (gaps > _LARGEST_GAP)) + 1):
+            begin, end = int(starts[group[0]]), int(stops[group[-1]])
+            together = memoryview(self._file.read(begin, end - begin))
+            for number in group.tolist():
+                stored = together[starts[number] - begin : stops[number] - begin]
+                yield first + number // self._num_across, number % self._num_across, stored
+
+    def _decoded(self, slab: int, across: int, stored: bytes | memoryview) -> NDArray[Any]:
         start = slab * self.slab_rows
-        if num_bytes == 0:
+        if not stored:
             raise RawError(f"the chunk of rows from {start} on was never written")
         try:
-            chunk = self._filters.decode(self._file.read(offset, num_bytes), skipped, self._chunk_bytes)
+            chunk = self._filters.decode(stored, int(self._places[slab, across, 2]), self._chunk_bytes)
         except RawError as error:
             raise RawError(f"chunk of rows [{start}, {start + self.slab_rows}): {error}") from error
         return np.frombuffer(chunk, self.dtype).reshape(self.slab_rows, self._chunk_width)

@@ -40,7 +40,7 @@ class Filters:
                 return None
         return cls(tuple(found))
 
-    def decode(self, stored: bytes, skipped: int, num_bytes: int) -> Any:
+    def decode(self, stored: bytes | memoryview, skipped: int, num_bytes: int) -> Any:
         """The `num_bytes` bytes of a chunk, from those stored.
 
         Parameters

@@ -22,6 +22,8 @@ from numl_polars.tables.strings import Categories, string_width
 Rows = NDArray[Any]
 
 _RUN_ROWS = 1 << 16
+# values whose bytes in heaps take about as much as the nearest cache holds
+_HEAP_VALUES = 1 << 14
 _LARGEST_KEPT = 64 << 20
 _MOST_CATEGORIES = 1 << 16
 _FEW_BYTES = 1 << 20
@@ -83,8 +85,8 @@ class DatasetRows:
             return codes.reshape(stored.shape)
         assert self._file is not None
         codes = np.empty(values.size, np.uint32)
-        for first in range(0, values.size, _RUN_ROWS):
-            part = slice(first, first + _RUN_ROWS)
+        for first in range(0, values.size, _HEAP_VALUES):
+            part = slice(first, first + _HEAP_VALUES)
             words, places, sizes = heap_values(self._file, values[part])
             with self._lock:
                 codes[part] = categories.encode(words, places, sizes, terminated=True)
