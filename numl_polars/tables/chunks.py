@@ -15,6 +15,8 @@ from numl_polars.tables.raw_file import RawError, RawFile
 # a list of more chunks than these would take too much memory
 _MOST_CHUNKS = 1 << 18
 _LARGEST_GAP = 1 << 12
+# numbers in smaller chunks come as fast from HDF5: what a call costs outweighs what inflating saves
+_LEAST_BYTES = 1 << 12
 
 # of a variable-length string: its bytes, where its heap collection stands, which object of that it is
 REFERENCE = np.dtype([("num_bytes", "<u4"), ("address", "<u8"), ("object", "<u4")])
@@ -67,11 +69,13 @@ class ChunkedRows:
 
     @classmethod
     def of(cls, dataset: h5py.Dataset, file: RawFile, dtype: np.dtype[Any]) -> Self | None:
-        """The rows of a chunked dataset; None where filters or the number of chunks leave it to HDF5."""
+        """The rows of a chunked dataset; None where filters, or chunks small or many, leave it to HDF5."""
         filters = Filters.of(dataset)
         if filters is None or not hasattr(dataset.id, "chunk_iter"):
             return None
         rows = cls(dataset, file, filters, dtype)
+        if dtype.kind not in "SV" and rows._chunk_bytes < _LEAST_BYTES:
+            return None
         return rows if rows._num_slabs * rows._num_across <= _MOST_CHUNKS else None
 
     @cached_property

@@ -201,7 +201,8 @@ class Reading:
     def _read_slabs(self, raw: ChunkedRows, first: int, last: int, are_last: bool) -> None:
         rows = self._rows.encode(raw.load(first, last), self.categories)
         self._take(rows, first * raw.slab_rows)
-        if are_last:
+        is_used_up = self._stop in (last * raw.slab_rows, self._rows.dataset.shape[0])
+        if are_last and not (self._follows and is_used_up):
             kept = rows if last - first == 1 else rows[-raw.slab_rows :].copy()
             self._rows.keep(last - 1, kept, self.categories, follows=self._follows)
 
