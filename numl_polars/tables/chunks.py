@@ -15,8 +15,6 @@ from numl_polars.tables.raw_file import RawError, RawFile
 # a list of more chunks than these would take too much memory
 _MOST_CHUNKS = 1 << 18
 _LARGEST_GAP = 1 << 12
-# numbers in smaller chunks come as fast from HDF5: what a call costs outweighs what inflating saves
-_LEAST_BYTES = 1 << 12
 
 # of a variable-length string: its bytes, where its heap collection stands, which object of that it is
 REFERENCE = np.dtype([("num_bytes", "<u4"), ("address", "<u8"), ("object", "<u4")])
@@ -69,27 +67,26 @@ class ChunkedRows:
 
     @classmethod
     def of(cls, dataset: h5py.Dataset, file: RawFile, dtype: np.dtype[Any]) -> Self | None:
-        """The rows of a chunked dataset; None where filters, or chunks small or many, leave it to HDF5."""
+        """The rows of a chunked dataset; None where filters or the number of chunks leave it to HDF5."""
         filters = Filters.of(dataset)
         if filters is None or not hasattr(dataset.id, "chunk_iter"):
             return None
         rows = cls(dataset, file, filters, dtype)
-        if dtype.kind not in "SV" and rows._chunk_bytes < _LEAST_BYTES:
-            return None
         return rows if rows._num_slabs * rows._num_across <= _MOST_CHUNKS else None
 
     @cached_property
     def _places(self) -> NDArray[np.int64]:
         """Offset, bytes and skipped filters of each chunk, int64 (slabs, across, 3); 0 bytes: not written."""
         places = np.zeros((self._num_slabs, self._num_across, 3), np.int64)
-        rows, width = self.slab_rows, self._chunk_width
-
-        def note(chunk: Any) -> None:
-            row, *column = chunk.chunk_offset
-            across = column[0] // width if column else 0
-            places[row // rows, across] = chunk.byte_offset, chunk.size, chunk.filter_mask
-
-        self._dataset.id.chunk_iter(note)
+        found: list[Any] = []
+        # `append` is called as it is: a function of Python would take longer than HDF5
+        self._dataset.id.chunk_iter(found.append)
+        corners = np.array([chunk.chunk_offset for chunk in found], np.int64).reshape(len(found), -1)
+        slabs = corners[:, 0] // self.slab_rows
+        across = corners[:, -1] // self._chunk_width if corners.shape[1] > 1 else 0
+        places[slabs, across, 0] = [chunk.byte_offset for chunk in found]
+        places[slabs, across, 1] = [chunk.size for chunk in found]
+        places[slabs, across, 2] = [chunk.filter_mask for chunk in found]
         return places
 
     def locate(self) -> None:
@@ -107,15 +104,17 @@ class ChunkedRows:
         if last - first == 1 and self._chunk_width == self.width:
             return self._decoded(first, 0, self._file.read(*self._places[first, 0, :2].tolist()))
         rows = np.empty(((last - first) * self.slab_rows, self.width), self.dtype)
-        for slab, across, stored in self._stored(first, last):
-            part = rows[(slab - first) * self.slab_rows :][: self.slab_rows]
+        for number, chunk in self._decoded_together(first, last):
+            slab, across = divmod(number, self._num_across)
             place = across * self._chunk_width
-            wanted = part[:, place : place + self._chunk_width]
-            wanted[...] = self._decoded(slab, across, stored)[:, : wanted.shape[1]]
+            wanted = rows[
+                slab * self.slab_rows : (slab + 1) * self.slab_rows, place : place + self._chunk_width
+            ]
+            wanted[...] = chunk[:, : wanted.shape[1]]
         return rows
 
-    def _stored(self, first: int, last: int) -> Iterator[tuple[int, int, memoryview]]:
-        """Slab, number across and bytes of chunks; those that adjoin in the file are read together."""
+    def _decoded_together(self, first: int, last: int) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Chunks of slabs ``[first, last)`` by number; those that adjoin in the file are read together."""
         places = self._places[first:last].reshape(-1, 3)
         starts, stops = places[:, 0], places[:, 0] + places[:, 1]
         order = np.argsort(starts, kind="stable")
@@ -123,9 +122,12 @@ class ChunkedRows:
         for group in np.split(order, np.flatnonzero((gaps < 0) | (gaps > _LARGEST_GAP)) + 1):
             begin, end = int(starts[group[0]]), int(stops[group[-1]])
             together = memoryview(self._file.read(begin, end - begin))
-            for number in group.tolist():
-                stored = together[starts[number] - begin : stops[number] - begin]
-                yield first + number // self._num_across, number % self._num_across, stored
+            bounds = zip(
+                group.tolist(), (starts[group] - begin).tolist(), (stops[group] - begin).tolist(), strict=True
+            )
+            for number, start, stop in bounds:
+                slab, across = first + number // self._num_across, number % self._num_across
+                yield number, self._decoded(slab, across, together[start:stop])
 
     def _decoded(self, slab: int, across: int, stored: bytes | memoryview) -> NDArray[Any]:
         start = slab * self.slab_rows

@@ -13,17 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from numl_polars import EventFile, InputError
-from numl_polars.tables import chunks, jobs
+from numl_polars.tables import jobs
 from numl_polars.tables.chunks import ChunkedRows, ContiguousRows
 from numl_polars.tables.filters import Filters
 from numl_polars.tables.raw_file import RawFile
 from numl_polars.tables.rows import DatasetRows, Reading, run_readings
-
-
-@pytest.fixture(autouse=True)
-def _small_chunks_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chunks, "_LEAST_BYTES", 0)
-
 
 LEVELS = st.sampled_from([None, 0, 1, 6, 9])
 
@@ -355,17 +349,6 @@ def test_read__a_closed_file_is_not_another_file(tmp_path: Path) -> None:
             rows.dataset.file.close()
             with pytest.raises(OSError, match=r"."):
                 read(rows, 0, 10)
-
-
-def test_read__numbers_in_small_chunks_are_left_to_hdf5(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(chunks, "_LEAST_BYTES", 64)
-    values = np.arange(100, dtype=np.int32)
-    for length, left in ((15, True), (16, False)):
-        with opened(make(tmp_path / "c.h5", values, chunks=(length,), compression="gzip")) as rows:
-            assert (rows.raw is None) == left
-            assert read(rows, 0, 100)[:, 0].tolist() == list(range(100))
 
 
 def test_chunk_rows(tmp_path: Path) -> None:
