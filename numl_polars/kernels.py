@@ -17,8 +17,10 @@ from numba import njit, types
 Int64s = types.Array(types.int64, 1, "C", readonly=True)
 Float64s = types.Array(types.float64, 1, "C", readonly=True)
 Bools = types.Array(types.boolean, 1, "C", readonly=True)
+Bytes = types.Array(types.uint8, 1, "C", readonly=True)
 Int64 = types.int64
 UInt64 = types.uint64
+Bool = types.boolean
 Float64 = types.float64
 # arrays that a step writes to
 Vectors = types.Array(types.float64, 2, "C")
@@ -28,6 +30,7 @@ Marks = types.Array(types.int64, 1, "C")
 Pairs = types.Array(types.int64, 2, "C")
 Places = types.Array(types.uint64, 1, "C")
 Arcs = types.Array(types.uint32, 2, "C")
+Codes = types.Array(types.uint32, 1, "C")
 
 
 def kernel(*arguments: types.Type) -> Callable[[Callable[..., Any]], Any]:

@@ -262,6 +262,7 @@ def compile_kernels() -> None:
     from numl_polars.events import matching  # noqa: F401
     from numl_polars.labels import ancestry, deposits  # noqa: F401
     from numl_polars.objects import edges, hit_edges  # noqa: F401
+    from numl_polars.tables import byte_kernels  # noqa: F401
 
 
 def _facts(events: EventFile, graph: HitGraph, **options: Any) -> dict[str, Any]:

@@ -116,7 +116,8 @@ class Batch(Mapping[str, pl.DataFrame]):
             read = new if read is None else read.hstack(new)
             self._read[table] = read
         assert read is not None
-        return read.select(wanted)
+        # not `select`, which is a query
+        return read[wanted]
 
     def __getitem__(self, table: str) -> pl.DataFrame:
         if table not in self:

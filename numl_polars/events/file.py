@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from numl_polars.errors import InputError
 from numl_polars.events.batch import Batch, Event
 from numl_polars.events.partition import batch_ranges
-from numl_polars.schema import EVENT_INDEX, EVENT_TABLE
+from numl_polars.schema import EVENT_ID, EVENT_INDEX, EVENT_TABLE
 from numl_polars.tables.keys import event_offsets
+from numl_polars.tables.raw_file import RawFile
 from numl_polars.tables.scan import read_frame, scan_table
-from numl_polars.tables.store import StoredTable, open_hdf5, read_rows
+from numl_polars.tables.store import StoredTable, open_hdf5
 
 Int64s = NDArray[np.int64]
 
@@ -42,8 +43,9 @@ class _Storage:
             groups = {name: self.file.get(name) for name in self.file}
         except (RuntimeError, OSError, KeyError) as error:
             raise InputError(f"{path} is damaged: its tables cannot be listed: {error}") from error
+        self.raw = RawFile(self.file, path)
         self.tables = {
-            name: StoredTable(group, f"{name} of {path}")
+            name: StoredTable(group, f"{name} of {path}", self.raw)
             for name, group in groups.items()
             if isinstance(group, h5py.Group)
         }
@@ -64,7 +66,7 @@ class _Storage:
         if table.event_id is None:
             raise InputError(f"{table.where} has no column 'event_id' of shape (events, 3)")
         try:
-            ids = read_rows(table.event_id, 0, table.num_rows)
+            ids = table.read_rows(EVENT_ID, 0, table.num_rows)
         except (OSError, RuntimeError) as error:
             raise InputError(f"{table.where}: column 'event_id' cannot be read: {error}") from error
         wide = np.flatnonzero((ids != ids.astype(np.int32)).any(axis=1))
@@ -90,7 +92,13 @@ class _Storage:
                 self.offsets[table] = np.arange(len(self.ids) + 1)
             else:
                 self.offsets[table] = event_offsets(self.table(table), self.ids, self._warn)
+                # of checks here and there in the table
+                self.raw.kept.clear()
         return self.offsets[table]
+
+    def close(self) -> None:
+        self.raw.close()
+        self.file.close()
 
     def _warn(self, message: str) -> None:
         warnings.warn(message, EventFileWarning, stacklevel=2)
@@ -280,7 +288,7 @@ class EventFile(Sequence[Event]):
 
     def close(self) -> None:
         """Close the file, for every range of it."""
-        self._storage.file.close()
+        self._storage.close()
 
     def __repr__(self) -> str:
         whole = len(self) == len(self.ids)

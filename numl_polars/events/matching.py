@@ -8,6 +8,9 @@ from numl_polars.kernels import kernel
 
 Int64s = NDArray[np.int64]
 
+# places of a table by identifier that may stay empty, for each key and query
+_SPARSE = 8
+
 
 @kernel(kernels.Int64s, kernels.Int64s, kernels.Int64s, kernels.Int64s)
 def match_rows(key_offsets: Int64s, keys: Int64s, query_offsets: Int64s, queries: Int64s) -> Int64s:
@@ -26,31 +29,37 @@ def match_rows(key_offsets: Int64s, keys: Int64s, query_offsets: Int64s, queries
 
     Notes
     -----
-    Linear in keys and queries where keys ascend without gaps, n log n otherwise.
+    Linear in keys and queries where the identifiers of an event span no more than some times their number,
+    n log n otherwise.
     """
     rows = np.full(queries.size, -1, np.int64)
+    table = np.empty(0, np.int64)
     for event in range(key_offsets.size - 1):
         start, stop = key_offsets[event], key_offsets[event + 1]
-        if start == stop:
+        begin, end = query_offsets[event], query_offsets[event + 1]
+        if start == stop or begin == end:
             continue
-        own = keys[start:stop]
-        ascending = True
-        for i in range(1, own.size):
-            if own[i] <= own[i - 1]:
-                ascending = False
-                break
-        order = np.empty(0, np.int64)
-        if not ascending:
-            order = np.argsort(own, kind="mergesort")
-            own = own[order]
-        first = own[0]
-        for q in range(query_offsets[event], query_offsets[event + 1]):
-            wanted = queries[q]
-            guess = wanted - first
-            if ascending and 0 <= guess < own.size and own[guess] == wanted:
-                rows[q] = start + guess
-                continue
-            place = np.searchsorted(own, wanted)
-            if place < own.size and own[place] == wanted:
-                rows[q] = start + (place if ascending else order[place])
+        low = high = keys[start]
+        for row in range(start, stop):
+            low = min(low, keys[row])
+            high = max(high, keys[row])
+        room = _SPARSE * (stop - start + end - begin)
+        # the difference of far identifiers would overflow
+        if high < low + room:
+            span = high - low + 1
+            if span > table.size:
+                table = np.empty(2 * span, np.int64)
+            table[:span] = -1
+            for row in range(stop - 1, start - 1, -1):
+                table[keys[row] - low] = row
+            for query in range(begin, end):
+                if low <= queries[query] <= high:
+                    rows[query] = table[queries[query] - low]
+            continue
+        order = np.argsort(keys[start:stop], kind="mergesort")
+        own = keys[start:stop][order]
+        for query in range(begin, end):
+            place = np.searchsorted(own, queries[query])
+            if place < own.size and own[place] == queries[query]:
+                rows[query] = start + order[place]
     return rows

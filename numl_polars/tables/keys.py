@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numl_polars.errors import InputError
-from numl_polars.schema import SEQ, SEQ_CNT
-from numl_polars.tables.store import StoredTable, read_rows
+from numl_polars.schema import EVENT_ID, SEQ, SEQ_CNT
+from numl_polars.tables.store import StoredTable
 
 Int64s = NDArray[np.int64]
 Ids = NDArray[np.int32]
@@ -127,7 +127,7 @@ def _from_seq(table: StoredTable, num_events: int) -> Int64s:
 
 def _read_key(table: StoredTable, name: str, start: int, stop: int) -> np.ndarray:
     try:
-        return read_rows(table.keys[name], start, stop)
+        return table.read_rows(name, start, stop)
     except (OSError, RuntimeError) as error:
         raise _WrongKeyError(f"it cannot be read: {error}") from error
 
@@ -157,7 +157,7 @@ def _check_sample(table: StoredTable, offsets: Int64s, ids: Ids) -> None:
 
 
 def _ids(table: StoredTable, start: int, stop: int) -> np.ndarray:
-    return read_rows(table.event_id, start, stop)
+    return table.read_rows(EVENT_ID, start, stop)
 
 
 def _from_event_id(table: StoredTable, ids: Ids) -> Int64s:

@@ -1,7 +1,7 @@
 """One HDF5 file as tables of scalar columns: what is there, and rows of it as Arrow arrays.
 
-A column is read straight into the buffer that Arrow and Polars then use: one dataset of width 1 costs one
-read and no copy. Wide datasets are read once and split. Strings of either storage become dictionaries.
+Rows of a dataset come in one block, and a column of width 1 is that block: Arrow and Polars use its memory.
+Wide datasets are read once and split. Strings of either storage become dictionaries.
 """
 
 import math
@@ -17,7 +17,9 @@ import pyarrow as pa
 
 from numl_polars.errors import InputError
 from numl_polars.schema import EVENT_ID, KEY_COLUMNS, scalar_names
-from numl_polars.tables.strings import dictionary_array, string_width
+from numl_polars.tables.raw_file import RawFile
+from numl_polars.tables.rows import DatasetRows, Reading, run_readings
+from numl_polars.tables.strings import Categories, string_width
 
 _CHUNK_SLOTS = 7
 _LARGEST_CACHED_CHUNK = 64 << 20
@@ -57,12 +59,16 @@ class StoredTable:
         Its HDF5 group.
     where
         Table and file, for messages.
+    file
+        The file's bytes, to read past HDF5 where that is faster.
     """
 
-    def __init__(self, group: h5py.Group, where: str) -> None:
+    def __init__(self, group: h5py.Group, where: str, file: RawFile | None = None) -> None:
         self.name = group.name.strip("/")
         self.where = where
         self._group = group
+        self._file = file
+        self._rows: dict[str, DatasetRows] = {}
 
     @cached_property
     def _datasets(self) -> dict[str, h5py.Dataset]:
@@ -171,54 +177,41 @@ class StoredTable:
         wanted: dict[str, list[ScalarColumn]] = {}
         for name in names:
             wanted.setdefault(self.columns[name].dataset, []).append(self.columns[name])
+        try:
+            readings = {dataset: Reading(self._rows_of(dataset), start, stop) for dataset in wanted}
+            run_readings(list(readings.values()))
+        except MemoryError as error:
+            raise self._unreadable(", ".join(wanted), start, stop, error) from error
         arrays: dict[str, pa.Array] = {}
         for dataset, columns in wanted.items():
+            reading = readings[dataset]
             try:
-                block = read_rows(self._datasets[dataset], start, stop)
-            except (OSError, RuntimeError, ValueError, MemoryError) as error:
-                raise InputError(
-                    f"{self.where}: column '{dataset}' rows [{start}, {stop}) cannot be read: {error}"
-                ) from error
+                block = reading.block()
+            except (OSError, MemoryError) as error:
+                raise self._unreadable(dataset, start, stop, error) from error
             for column in columns:
-                arrays[column.name] = _arrow(block, column)
+                arrays[column.name] = _arrow(block, column, reading.categories)
         return {name: arrays[name] for name in names}
 
+    def _unreadable(self, dataset: str, start: int, stop: int, error: Exception) -> InputError:
+        return InputError(f"{self.where}: column '{dataset}' rows [{start}, {stop}) cannot be read: {error}")
 
-def read_rows(dataset: h5py.Dataset, start: int, stop: int) -> np.ndarray:
-    """Rows ``[start, stop)`` as (rows, width), C order, native byte order; strings as null-padded bytes."""
-    width = dataset.shape[1] if dataset.ndim == 2 else 1
-    if h5py.check_string_dtype(dataset.dtype) is not None:
-        return _read_strings(dataset, start, stop, width)
-    native = np.dtype(dataset.dtype).newbyteorder("=")
-    block = np.empty((stop - start, width), native)
-    if block.size:
-        _read_into(dataset, start, block, h5py.h5t.py_create(native))
-    return block
+    def _rows_of(self, dataset: str) -> DatasetRows:
+        if dataset not in self._rows:
+            self._rows[dataset] = DatasetRows(self._datasets[dataset], self._file)
+        return self._rows[dataset]
 
+    def read_rows(self, dataset: str, start: int, stop: int) -> np.ndarray:
+        """Rows ``[start, stop)`` of a dataset of numbers, (rows, width), C order, native byte order.
 
-def _read_strings(dataset: h5py.Dataset, start: int, stop: int, width: int) -> np.ndarray:
-    """HDF5 converts variable to fixed length itself; a value that fills its place may be cut, so grow."""
-    length = string_width(dataset)
-    while True:
-        block = np.zeros((stop - start, width), f"S{length}")
-        if not block.size:
-            return block
-        stored = dataset.id.get_type()
-        memory = h5py.h5t.C_S1.copy()
-        memory.set_size(length)
-        memory.set_strpad(h5py.h5t.STR_NULLPAD)
-        memory.set_cset(stored.get_cset())
-        _read_into(dataset, start, block, memory)
-        if not stored.is_variable_str() or not block.view(np.uint8).reshape(-1, length)[:, -1].any():
-            return block
-        length *= 4
-
-
-def _read_into(dataset: h5py.Dataset, start: int, block: np.ndarray, memory_type: h5py.h5t.TypeID) -> None:
-    file_space = dataset.id.get_space()
-    shape = block.shape if dataset.ndim == 2 else block.shape[:1]
-    file_space.select_hyperslab((start, 0)[: dataset.ndim], shape)
-    dataset.id.read(h5py.h5s.create_simple(shape), file_space, block, memory_type)
+        Raises
+        ------
+        OSError
+            They cannot be read.
+        """
+        reading = Reading(self._rows_of(dataset), start, stop)
+        run_readings([reading])
+        return np.ascontiguousarray(reading.block())
 
 
 def _with_chunk_cache(dataset: h5py.Dataset) -> h5py.Dataset:
@@ -234,10 +227,10 @@ def _with_chunk_cache(dataset: h5py.Dataset) -> h5py.Dataset:
     return h5py.Dataset(h5py.h5d.open(file, name, access))
 
 
-def _arrow(block: np.ndarray, column: ScalarColumn) -> pa.Array:
+def _arrow(block: np.ndarray, column: ScalarColumn, categories: Categories) -> pa.Array:
     values = np.ascontiguousarray(block[:, column.component])
     if column.dtype == pl.Categorical:
-        return dictionary_array(values)
+        return categories.array(values)
     if column.dtype == pl.Boolean:
         return pa.array(values)
     return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])

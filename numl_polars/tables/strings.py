@@ -1,12 +1,17 @@
-"""Strings of HDF5 columns as Arrow dictionaries, without a Python object per value."""
+"""Strings of HDF5 columns as codes of distinct values, without a Python object a value."""
 
 import h5py
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+Int64s = NDArray[np.int64]
+Codes = NDArray[np.uint32]
+
 _WORD = 8
 _VARIABLE_WIDTH = 64  # merged files store 64 bytes; longer values are read again with more
+_FIRST_ENTRIES = 64
+_FIRST_WORDS = 256
 
 
 def string_width(dataset: h5py.Dataset) -> int:
@@ -16,29 +21,98 @@ def string_width(dataset: h5py.Dataset) -> int:
 
 
 def dictionary_array(values: NDArray[np.bytes_]) -> pa.DictionaryArray:
-    """Distinct values and one code a row, from null-padded bytes.
+    """Distinct values and one code a row, from null-padded bytes, ``S`` array (rows,)."""
+    categories = Categories()
+    codes = categories.encode_fixed(values)
+    return categories.array(codes)
 
-    Parameters
-    ----------
-    values
-        ``S`` array (rows,), contiguous, its width a multiple of 8 bytes.
 
-    Notes
-    -----
-    Rows are told apart by a hash of their words, and then compared in full: equal hashes of unequal values
-    fall back to sorting.
+class Categories:
+    """Distinct values in the order of their first sight; `encode_*` give the code of each value.
+
+    Values are told apart by all of their bytes, in words of 8; a hash only says where to look.
     """
-    if values.size == 0:
-        return pa.DictionaryArray.from_arrays(pa.array([], pa.uint32()), pa.array([], pa.string()))
-    words = values.view(np.uint64).reshape(values.size, -1)
-    odd = np.random.default_rng(0).integers(1, 2**63, words.shape[1], dtype=np.uint64) * 2 + 1
-    encoded = pa.array(words @ odd).dictionary_encode()
-    codes = encoded.indices.to_numpy()
-    first = np.empty(len(encoded.dictionary), np.int64)
-    first[codes[::-1]] = np.arange(values.size - 1, -1, -1)
-    if not np.array_equal(words[first][codes], words):
-        distinct, codes = np.unique(values, return_inverse=True)
-    else:
-        distinct = values[first]
-    texts = [value.decode("utf-8", "backslashreplace") for value in distinct.tolist()]
-    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.uint32)), pa.array(texts, pa.string()))
+
+    def __init__(self) -> None:
+        self._slots = np.full(2 * _FIRST_ENTRIES, -1, np.int64)
+        self._hashes = np.empty(_FIRST_ENTRIES, np.int64)
+        self._bounds = np.zeros(_FIRST_ENTRIES + 1, np.int64)
+        self._words = np.empty(_FIRST_WORDS, np.int64)
+        self._number = 0
+        self._texts = pa.array([], pa.string())
+
+    def __len__(self) -> int:
+        return self._number
+
+    def encode_fixed(self, values: NDArray[np.bytes_], *, terminated: bool = False) -> Codes:
+        """Codes of an ``S`` array (rows,), padded with nulls, or `terminated` by the first."""
+        length = values.dtype.itemsize
+        width = -(-length // _WORD)
+        if length % _WORD or not values.flags.c_contiguous:
+            values = values.astype(f"S{width * _WORD}") if not terminated else _widened(values, width)
+        words = values.view(np.int64).reshape(-1)
+        places = np.arange(0, len(values) * width, max(width, 1), dtype=np.int64)
+        return self.encode(words, places, np.full(len(values), length, np.int64), terminated=terminated)
+
+    def encode(self, words: Int64s, places: Int64s, sizes: Int64s, *, terminated: bool) -> Codes:
+        """Codes of values within `words`.
+
+        Parameters
+        ----------
+        words
+            int64, bytes in words of 8.
+        places, sizes
+            int64 (rows,): word where each value begins, and the bytes that it may take.
+        terminated
+            Whether a value ends at its first null; it ends before its trailing ones else.
+        """
+        from numl_polars.tables.byte_kernels import encode_values
+
+        codes = np.empty(len(places), np.uint32)
+        scratch = np.zeros(int(sizes.max(initial=0)) // _WORD + 1, np.int64)
+        row = 0
+        while True:
+            row, self._number = encode_values(
+                words, places, sizes, terminated, self._slots, self._hashes, self._bounds, self._words,
+                self._number, scratch, row, codes,
+            )  # fmt: skip
+            if row == len(codes):
+                return codes
+            self._grow(scratch.size)
+
+    def _grow(self, longest: int) -> None:
+        """Make room for as many entries again, and for the longest value."""
+        from numl_polars.tables.byte_kernels import place_entries
+
+        self._hashes = np.resize(self._hashes, 2 * self._hashes.size)
+        self._bounds = np.append(self._bounds, np.zeros(self._hashes.size + 1 - self._bounds.size, np.int64))
+        self._words = np.resize(self._words, 2 * self._words.size + longest)
+        self._slots = np.full(2 * self._hashes.size, -1, np.int64)
+        place_entries(self._hashes[: self._number], self._slots)
+
+    @property
+    def texts(self) -> pa.Array:
+        """The values as Arrow strings; bytes that are no UTF-8 are spelled out."""
+        if len(self._texts) < self._number:
+            data, bounds = self._words.tobytes(), (self._bounds[: self._number + 1] * _WORD).tolist()
+            new = [
+                data[bounds[i] : bounds[i + 1]].rstrip(b"\0").decode("utf-8", "backslashreplace")
+                for i in range(len(self._texts), self._number)
+            ]
+            self._texts = pa.concat_arrays([self._texts, pa.array(new, pa.string())])
+        return self._texts
+
+    def array(self, codes: Codes) -> pa.DictionaryArray:
+        """Arrow dictionary array of codes, whose buffer it uses."""
+        indices = pa.Array.from_buffers(
+            pa.uint32(), len(codes), [None, pa.py_buffer(np.ascontiguousarray(codes))]
+        )
+        return pa.DictionaryArray.from_arrays(indices, self.texts)
+
+
+def _widened(values: NDArray[np.bytes_], width: int) -> NDArray[np.bytes_]:
+    """The same bytes, nulls and what stands behind them included, with room for `width` words."""
+    length = values.dtype.itemsize
+    room = np.zeros((len(values), width * _WORD), np.uint8)
+    room[:, :length] = np.ascontiguousarray(values).view(np.uint8).reshape(len(values), length)
+    return room.view(f"S{width * _WORD}").reshape(-1)

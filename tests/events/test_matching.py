@@ -9,6 +9,7 @@ from numl_polars.events.matching import match_rows
 
 ids = st.lists(st.integers(-3, 8), max_size=8)
 gapless = st.integers(0, 8).map(lambda size: list(range(size)))
+far = st.lists(st.sampled_from([-(2**62), -1000, 0, 1, 1000, 2**62]), max_size=8)
 ascending = st.sets(st.integers(-50, 50), max_size=8).map(sorted)
 
 
@@ -27,7 +28,7 @@ def columns(lists: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("run", [match_rows, match_rows.py_func], ids=["compiled", "python"])
-@given(events=st.lists(st.tuples(ids | gapless | ascending, ids), max_size=5))
+@given(events=st.lists(st.tuples(ids | gapless | ascending | far, ids | far), max_size=5))
 def test_match_rows__equals_a_dictionary(run, events: list[tuple[list[int], list[int]]]) -> None:  # type: ignore[no-untyped-def]
     keys, queries = [event[0] for event in events], [event[1] for event in events]
     found = run(*columns(keys), *columns(queries))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from numl_polars import EventFile, InputError
 from numl_polars.tables import store
+from numl_polars.tables.rows import Reading
 from numl_polars.tables.strings import dictionary_array
 from tests.builder import join, simple_event, write_events, write_tables
 
@@ -35,18 +36,18 @@ def test_read__numbers_of_any_kind(tmp_path: Path, dtype: str, ndim: int, chunke
     assert column.dtype == store.NUMBERS[np.dtype(dtype).kind + str(np.dtype(dtype).itemsize)]
 
 
-def test_read__frame_shares_the_buffer_that_hdf5_filled(
+def test_read__frame_shares_the_buffer_that_was_filled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     filled: dict[str, int] = {}
-    original = store.read_rows
 
-    def spy(dataset: h5py.Dataset, start: int, stop: int) -> np.ndarray:
-        block = original(dataset, start, stop)
-        filled[dataset.name.rpartition("/")[2]] = block.ctypes.data
-        return block
+    class Spy(Reading):
+        def block(self) -> np.ndarray:
+            block = super().block()
+            filled[self._rows.dataset.name.rpartition("/")[2]] = block.ctypes.data
+            return block
 
-    monkeypatch.setattr(store, "read_rows", spy)
+    monkeypatch.setattr(store, "Reading", Spy)
     with EventFile(write_events(tmp_path / "e.h5", [simple_event()])) as events:
         frame = events[0].select("hit_table", ["integral", "hit_id"])
         lazy = events.scan("hit_table").select("rms").collect()

@@ -1,0 +1,77 @@
+"""What was done to a chunk before it was stored, undone without HDF5: deflate and shuffle."""
+
+from dataclasses import dataclass
+from typing import Any, Self, cast
+
+import h5py
+import numpy as np
+from zlib_ng import zlib_ng
+
+from numl_polars.tables.raw_file import RawError
+
+_ZLIB_FORMAT = 15
+_INFLATE_ERROR = cast(type[Exception], zlib_ng.error)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """The filters of a dataset, in the order in which they were applied.
+
+    Parameters
+    ----------
+    shuffled_bytes
+        One entry a filter: the size of the elements whose bytes a shuffle sorted, 0 for deflate.
+    """
+
+    shuffled_bytes: tuple[int, ...]
+
+    @classmethod
+    def of(cls, dataset: h5py.Dataset) -> Self | None:
+        """The filters of a chunked dataset; None where one of them is another than deflate and shuffle."""
+        creation = dataset.id.get_create_plist()
+        found = []
+        for place in range(creation.get_nfilters()):
+            code, _, values, _ = creation.get_filter(place)
+            if code == h5py.h5z.FILTER_DEFLATE:
+                found.append(0)
+            elif code == h5py.h5z.FILTER_SHUFFLE:
+                found.append(int(values[0]) if values else dataset.id.get_type().get_size())
+            else:
+                return None
+        return cls(tuple(found))
+
+    def decode(self, stored: bytes | memoryview, skipped: int, num_bytes: int) -> Any:
+        """The `num_bytes` bytes of a chunk, from those stored.
+
+        Parameters
+        ----------
+        stored
+            As they stand in the file.
+        skipped
+            Mask of the filters that were not applied to this chunk: bit i for filter i.
+        num_bytes
+            Bytes of a whole chunk.
+
+        Raises
+        ------
+        RawError
+            They do not decode to this number of bytes.
+        """
+        chunk: Any = stored
+        for place in reversed(range(len(self.shuffled_bytes))):
+            size = self.shuffled_bytes[place]
+            if skipped >> place & 1:
+                continue
+            if size == 0:
+                try:
+                    # one more, for the inflater asks for more room where it fills all that it has
+                    chunk = zlib_ng.decompress(chunk, _ZLIB_FORMAT, num_bytes + 1)
+                except _INFLATE_ERROR as error:
+                    raise RawError(str(error)) from error
+            elif size > 1:
+                from numl_polars.tables.byte_kernels import unshuffle
+
+                chunk = unshuffle(np.frombuffer(chunk, np.uint8), size)
+        if len(chunk) != num_bytes:
+            raise RawError(f"a chunk has {len(chunk)} bytes instead of {num_bytes}")
+        return chunk

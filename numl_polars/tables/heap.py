@@ -1,0 +1,103 @@
+"""Variable-length values in the global heaps of an HDF5 file, found without HDF5.
+
+A value is a reference to an object of a heap collection (HDF5 File Format Specification III.E): a block
+that begins with ``GCOL`` and lists its objects, each with a header of 16 bytes, in multiples of 8 bytes.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from numl_polars.tables.raw_file import RawError, RawFile
+
+Int64s = NDArray[np.int64]
+
+_USUAL_BYTES = 4096
+_LARGEST_GAP = 1 << 16
+_MOST_BYTES = 256 << 20
+# signature, version, nothing
+_FIRST_WORD = int.from_bytes(b"GCOL\1\0\0\0", "little")
+
+
+def heap_values(file: RawFile, references: NDArray[Any]) -> tuple[Int64s, Int64s, Int64s]:
+    """The bytes that references lead to: all of their collections, and where in them each value stands.
+
+    Parameters
+    ----------
+    references
+        Array (values,) of dtype `REFERENCE`.
+
+    Returns
+    -------
+    words
+        int64, the collections as words of 8 bytes.
+    places
+        int64 (values,), word where each value begins.
+    sizes
+        int64 (values,), bytes of each value; 0 for null references.
+
+    Raises
+    ------
+    RawError
+        Something is not as the format has it.
+    """
+    from numl_polars.tables.byte_kernels import find_objects, objects_of
+
+    addresses = references["address"].astype(np.int64)
+    objects = references["object"].astype(np.int64)
+    sizes = references["num_bytes"].astype(np.int64)
+    sizes[addresses == 0] = 0
+    addresses[sizes == 0] = 0
+    firsts = np.flatnonzero(np.diff(addresses, prepend=-1))
+    distinct, of_run = np.unique(addresses[firsts], return_inverse=True)
+    collection = np.repeat(of_run, np.diff(np.append(firsts, len(addresses))))
+    words, starts, stops = _collections(file, distinct)
+    places = np.zeros(len(sizes), np.int64)
+    wrong = find_objects(
+        words, starts, stops, objects_of(words, starts, stops), collection, objects, sizes, places
+    )
+    if wrong >= 0:
+        raise RawError(
+            f"heap collection at {addresses[wrong]} has no object {objects[wrong]} of {sizes[wrong]} bytes"
+        )
+    return words, places, sizes
+
+
+def _collections(file: RawFile, addresses: Int64s) -> tuple[Int64s, Int64s, Int64s]:
+    """Words that hold the heap collections at rising addresses, and where in them each begins and ends.
+
+    Collections that are close to each other are read together, with what is between them. A null address
+    has a collection of no words.
+    """
+    null = np.zeros(int(addresses.size > 0 and addresses[0] == 0), np.int64)
+    addresses = addresses[null.size :]
+    sizes = np.full(len(addresses), _USUAL_BYTES)
+    while True:
+        words, starts = _read_together(file, addresses, sizes)
+        found = words[starts + 1]
+        wrong = np.flatnonzero((words[starts] != _FIRST_WORD) | (found < _USUAL_BYTES) | (found % 8 != 0))
+        if wrong.size:
+            raise RawError(f"no heap collection at {addresses[wrong[0]]}")
+        if (found <= sizes).all():
+            return words, np.append(null, starts), np.append(null, starts + found // 8)
+        sizes = found
+
+
+def _read_together(file: RawFile, addresses: Int64s, sizes: Int64s) -> tuple[Int64s, Int64s]:
+    """Words of the file that hold blocks at rising addresses, and the word where each begins."""
+    gaps = addresses[1:] - (addresses + sizes)[:-1]
+    breaks = np.flatnonzero((gaps > _LARGEST_GAP) | (gaps < 0) | (np.diff(addresses) % 8 != 0)) + 1
+    firsts = np.concatenate([np.zeros(min(len(addresses), 1), np.int64), breaks])
+    lasts = np.append(breaks, len(addresses))[: len(firsts)] - 1
+    lengths = addresses[lasts] + sizes[lasts] - addresses[firsts]
+    bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+    if bounds[-1] > _MOST_BYTES:
+        raise RawError(f"heap collections of {bounds[-1]} bytes")
+    words = np.empty(bounds[-1] // 8, np.int64)
+    for address, start, stop in zip(
+        addresses[firsts].tolist(), (bounds[:-1] // 8).tolist(), (bounds[1:] // 8).tolist(), strict=True
+    ):
+        file.read_into(file.base + address, words[start:stop])
+    offsets = addresses - np.repeat(addresses[firsts] - bounds[:-1], lasts - firsts + 1)
+    return words, offsets // 8
