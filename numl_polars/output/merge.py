@@ -2,32 +2,43 @@
 
 import json
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import compress
 from pathlib import Path
 
 import h5py
 import numpy as np
-from h5py import h5t
+from h5py import h5g
+from numpy.typing import NDArray
 
 from numl_polars.errors import InputError, OptionError, OutputError
-from numl_polars.objects.batch import Array
+from numl_polars.output.compounds import CompoundForm, Member, form_of
+from numl_polars.output.extents import write_extents
 from numl_polars.output.files import check_target, pending, reason, writing
 from numl_polars.output.hdf5 import (
+    META_BLOCK_BYTES,
+    Record,
     create_file,
     create_object_group,
+    create_record,
+    keep_little,
+    not_an_object,
     object_names,
+    open_for_values,
+    open_record,
     read_metadata,
-    read_record,
     reading,
     write_metadata,
-    write_record,
     write_strings,
 )
 from numl_polars.output.layout import GraphMetadata, common_metadata, may_be_empty
 from numl_polars.output.splits import DEFAULT_SPLITS, Splits
+from numl_polars.output.windows import WindowBuffer, one_ahead, windows
 from numl_polars.tables.store import open_hdf5
 
+Int64s = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
 
@@ -66,13 +77,14 @@ class _Source:
     metadata: GraphMetadata | None
 
 
-@dataclass(frozen=True)
 class _Copied:
-    """Checksum of an object's record, the bytes of its tensors, and whether it lacks no nodes."""
+    """What there is to check of each object, and to say of it, by its position in the merged file."""
 
-    checksum: int
-    tensor_bytes: int
-    has_all_nodes: bool
+    def __init__(self, num_objects: int) -> None:
+        self.type_checksums = np.empty(num_objects, np.uint32)
+        self.value_checksums = np.empty(num_objects, np.uint64)
+        self.tensor_bytes = np.empty(num_objects, np.int64)
+        self.has_all_nodes = np.empty(num_objects, bool)
 
 
 def merge(
@@ -92,8 +104,9 @@ def merge(
     (int64, bytes of each train object's tensors, in the order of ``samples/train``). An object without nodes
     of a kind (an event without spacepoints) is in no sample: no reader of the layout can put it in a batch
     with others. The result is read back before
-    it takes its name: the same objects in the same order, each with the checksum (CRC-32) taken when it was
-    copied. One object is held in memory at a time.
+    it takes its name: the same objects in the same order, each with the checksums taken when it was
+    copied, CRC-32 of its type and XXH64 of its values. Objects of 8 MiB are held in memory at a time, or one
+    that is larger.
 
     Parameters
     ----------
@@ -140,18 +153,24 @@ def merge(
     advance = _Steps(2 * len(names), progress)
 
     with pending(output, overwrite=overwrite) as part:
-        with create_file(part, output) as file:
+        with create_file(part, output, meta_block_bytes=META_BLOCK_BYTES) as file:
             with writing(output):
                 write_metadata(file, content)
                 group = create_object_group(file)
-            copied: dict[str, _Copied] = {}
+            copied = _Copied(len(names))
             attributes = _Attributes()
-            for source in sources:
-                copied |= _copy(source, group, output, attributes, advance)
-            samples = splits.assign([name for name in names if copied[name].has_all_nodes])
+            start = 0
+            with open_for_values(part, output) as descriptor:
+                for source in sources:
+                    _copy(source, group, descriptor, output, attributes, copied, start, advance)
+                    start += len(source.names)
+            samples = splits.assign(list(compress(names, copied.has_all_nodes.tolist())))
+            num_bytes = dict(zip(names, copied.tensor_bytes.tolist(), strict=True))
+            sizes = np.array([num_bytes[name] for name in samples["train"]], np.int64)
+            del num_bytes
             with writing(output):
-                _write_samples(file, samples, copied)
-        _verify(part, output, content, copied, samples, advance)
+                _write_samples(file, samples, sizes)
+        _verify(part, output, content, names, copied, samples, sizes, advance)
     if remove_inputs:
         for path in paths:
             _remove(path, output)
@@ -169,10 +188,11 @@ class _Steps:
     def __init__(self, total: int, progress: Progress | None) -> None:
         self.done, self.total, self.progress = 0, total, progress
 
-    def __call__(self) -> None:
-        self.done += 1
-        if self.progress is not None:
-            self.progress(self.done, self.total)
+    def __call__(self, number: int) -> None:
+        for _ in range(number):
+            self.done += 1
+            if self.progress is not None:
+                self.progress(self.done, self.total)
 
 
 def _check_distinct(inputs: Sequence[Path], output: Path) -> None:
@@ -211,65 +231,113 @@ class _Attributes:
     """The attributes that all objects must have, or no batch of them can be made."""
 
     def __init__(self) -> None:
-        self.names: list[str] | None = None
-        self.first = ""
+        self._forms: list[CompoundForm] = []
+        self._names: list[str] | None = None
+        self._first = ""
 
-    def check(self, compound: h5t.TypeID, name: str, path: Path) -> None:
-        """Raise InputError if the object has others than the first one."""
-        names = [compound.get_member_name(i).decode() for i in range(compound.get_nmembers())]
-        if self.names is None:
-            self.names, self.first = names, f"'{name}' in {path}"
-        elif names != self.names:
-            odd = sorted(set(names) ^ set(self.names)) or ["their order"]
+    def scalars(self, record: Record, group: h5g.GroupID, path: Path) -> list[tuple[int, Member]]:
+        """Scalars of an object that may stand for empty arrays, with their place in the record.
+
+        Raises
+        ------
+        InputError
+            The object has other attributes than the first one, or such as no graph has.
+        """
+        form = next((form for form in self._forms if form.matches(record.encoded)), None)
+        if form is None:
+            try:
+                form = form_of(record.compound)
+            except ValueError:
+                raise not_an_object(group, record.name) from None
+            self._check(form, record.name, path)
+            if not form.matches(record.encoded):  # encoded as by later versions of HDF5
+                return [
+                    (record.compound.get_member_offset(i), member)
+                    for i, member in enumerate(form.members)
+                    if not member.ndim and may_be_empty(member.name)
+                ]
+            self._forms.insert(0, form)
+        return [
+            (place, member)
+            for place, member in zip(form.scalar_places(record.encoded), form.scalars, strict=True)
+            if may_be_empty(member.name)
+        ]
+
+    def _check(self, form: CompoundForm, name: str, path: Path) -> None:
+        names = [member.name for member in form.members]
+        if self._names is None:
+            self._names, self._first = names, f"'{name}' in {path}"
+        elif names != self._names:
+            odd = sorted(set(names) ^ set(self._names)) or ["their order"]
             raise InputError(
-                f"objects differ in their attributes ({', '.join(odd)}): '{name}' in {path}, {self.first}"
+                f"objects differ in their attributes ({', '.join(odd)}): '{name}' in {path}, {self._first}"
             )
 
 
 def _copy(
-    source: _Source, group: h5py.h5g.GroupID, output: Path, attributes: _Attributes, advance: _Steps
-) -> dict[str, _Copied]:
-    """What there is to check of each object of one input, by name, once it is copied to `group`.
-
-    H5Ocopy is a little faster, but what it writes depends on how the input came to be; records read and
-    written give the same file, byte for byte, from any number of ranks.
-    """
-    copied: dict[str, _Copied] = {}
-    with open_hdf5(source.path) as file:
-        objects = file["dataset"].id if source.names else None
-        for name in source.names:
-            with reading(source.path):
-                compound, record = read_record(objects, name)
-            attributes.check(compound, name, source.path)
-            with writing(output):
-                write_record(group, name, compound, record)
-            copied[name] = _look_at(compound, record)
-            advance()
-    return copied
-
-
-def _look_at(compound: h5t.TypeID, record: Array) -> _Copied:
-    """What is to be known of an object; a scalar 0 that stands for an empty array has no bytes."""
-    size: int = record.size
-    has_all_nodes = True
-    for i in range(compound.get_nmembers()):
-        name = compound.get_member_name(i).decode()
-        if compound.get_member_class(i) == h5t.ARRAY or not may_be_empty(name):
-            continue
-        start, num_bytes = compound.get_member_offset(i), compound.get_member_type(i).get_size()
-        if not record[start : start + num_bytes].any():
-            size -= num_bytes
-            has_all_nodes = has_all_nodes and name.endswith("/edge_index")
-    return _Copied(_checksum(compound, record), size, has_all_nodes)
-
-
-def _write_samples(
-    file: h5py.File, samples: Mapping[str, Sequence[str]], copied: Mapping[str, _Copied]
+    source: _Source,
+    group: h5g.GroupID,
+    descriptor: int,
+    output: Path,
+    attributes: _Attributes,
+    copied: _Copied,
+    start: int,
+    advance: _Steps,
 ) -> None:
+    """Copy the objects of one input to `group`, and note what there is to check of each, from row `start`.
+
+    H5Ocopy is slower, and what it writes depends on how the input came to be; records that are made anew give
+    the same file, byte for byte, from any number of ranks.
+    """
+    if not source.names:
+        return
+    buffer = WindowBuffer()
+
+    def copy(
+        window: list[Record], places: list[int], scalars: list[list[tuple[int, Member]]], row: int
+    ) -> int:
+        with reading(source.path):
+            values = buffer.read(values_file.fileno(), window)
+        with writing(output):
+            write_extents(descriptor, places, [[record] for record in values])
+        copied.value_checksums[row : row + len(window)] = buffer.checksums()
+        for i, record in enumerate(values, row):
+            empty = [
+                member for place, member in scalars[i - row] if not any(record[place:][: member.item_size])
+            ]
+            copied.tensor_bytes[i] = len(record) - sum(member.item_size for member in empty)
+            copied.has_all_nodes[i] = all(member.name.endswith("/edge_index") for member in empty)
+        return len(window)
+
+    def jobs(objects: h5g.GroupID) -> Iterator[Callable[[], int]]:
+        row = start
+        for window in windows(_records(objects, source.names, source.path)):
+            scalars, places = [], []
+            for i, record in enumerate(window, row):
+                scalars.append(attributes.scalars(record, objects, source.path))
+                copied.type_checksums[i] = zlib.crc32(record.encoded)
+                with writing(output):
+                    places.append(create_record(group, record.name, record.compound))
+            yield partial(copy, window, places, scalars, row)
+            row += len(window)
+
+    with open_hdf5(source.path) as file, source.path.open("rb", buffering=0) as values_file:
+        keep_little(file)
+        for number in one_ahead(jobs(file["dataset"].id)):
+            advance(number)
+
+
+def _records(group: h5g.GroupID, names: Sequence[str], path: Path) -> Iterator[Record]:
+    for name in names:
+        with reading(path):
+            record = open_record(group, name)
+        yield record
+
+
+def _write_samples(file: h5py.File, samples: Mapping[str, Sequence[str]], sizes: Int64s) -> None:
     group = file.create_group("samples")
     for split, names in samples.items():
         write_strings(group, split, names)
-    sizes = np.array([copied[name].tensor_bytes for name in samples["train"]], np.int64)
     file.create_dataset("datasize/train", data=sizes)
 
 
@@ -277,33 +345,32 @@ def _verify(
     part: Path,
     output: Path,
     content: GraphMetadata,
-    copied: Mapping[str, _Copied],
+    names: list[str],
+    copied: _Copied,
     samples: Mapping[str, Sequence[str]],
+    sizes: Int64s,
     advance: _Steps,
 ) -> None:
     """Nothing, if the file at `part`, read back, is what was to be written; else OutputError."""
-    sizes = [copied[name].tensor_bytes for name in samples["train"]]
     wrong = []
     try:
-        with open_hdf5(part) as file:
+        with open_hdf5(part) as file, part.open("rb", buffering=0) as values_file:
+            keep_little(file)
             with reading(part):
                 right = {
                     "planes or classes": read_metadata(file) == content,
-                    "objects": object_names(file) == list(copied),
+                    "objects": object_names(file) == names,
                     "samples": all(
-                        file[f"samples/{split}"].asstr()[()].tolist() == names
-                        for split, names in samples.items()
+                        file[f"samples/{split}"].asstr()[()].tolist() == members
+                        for split, members in samples.items()
                     ),
-                    "datasize/train": file["datasize/train"][()].tolist() == sizes,
+                    "datasize/train": np.array_equal(file["datasize/train"][()], sizes),
                 }
-                objects = file["dataset"].id
             wrong += [what for what, is_right in right.items() if not is_right]
-            for name, expected in copied.items():
-                with reading(part):
-                    compound, record = read_record(objects, name)
-                if _checksum(compound, record) != expected.checksum:
-                    wrong.append(f"object '{name}'")
-                advance()
+            wrong += [
+                f"object '{name}'"
+                for name in _changed(part, file, values_file.fileno(), names, copied, advance)
+            ]
     except InputError as error:
         raise OutputError(f"cannot read back what was written for {output}: {error}") from error
     if wrong:
@@ -313,9 +380,30 @@ def _verify(
         )
 
 
-def _checksum(compound: h5t.TypeID, record: Array) -> int:
-    """CRC-32 of an object's fields (names, places, types) and values."""
-    return zlib.crc32(record.data, zlib.crc32(compound.encode()))
+def _changed(
+    part: Path, file: h5py.File, descriptor: int, names: list[str], copied: _Copied, advance: _Steps
+) -> list[str]:
+    """Names of the objects whose type or values in the file differ from what was copied."""
+    buffer = WindowBuffer()
+    types, values = np.empty_like(copied.type_checksums), np.empty_like(copied.value_checksums)
+
+    def check(window: list[Record], row: int) -> int:
+        with reading(part):
+            buffer.read(descriptor, window)
+        values[row : row + len(window)] = buffer.checksums()
+        return len(window)
+
+    def jobs() -> Iterator[Callable[[], int]]:
+        row = 0
+        for window in windows(_records(file["dataset"].id, names, part)):
+            types[row : row + len(window)] = [zlib.crc32(record.encoded) for record in window]
+            yield partial(check, window, row)
+            row += len(window)
+
+    for number in one_ahead(jobs()):
+        advance(number)
+    differ = (types != copied.type_checksums) | (values != copied.value_checksums)
+    return list(compress(names, differ.tolist()))
 
 
 def _remove(path: Path, output: Path) -> None:
