@@ -24,6 +24,7 @@ MAX_RECORD_BYTES = 2**32 - 1  # sizes in the encoding have 4 bytes
 _COMPOUND = 0x26  # class 6 and version 2
 _ARRAY = 0x2A
 _NUMBER_BYTES = 4
+_PADDED_TO = 8
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class CompoundForm:
         number()
         for member in self.members:
             name = member.name.encode()
-            encoded += name + bytes(8 - len(name) % 8)
+            encoded += name + bytes(_PADDED_TO - len(name) % _PADDED_TO)
             number()
             if member.ndim:
                 encoded += bytes([_ARRAY, 0, 0, 0])
@@ -126,6 +127,16 @@ class CompoundForm:
         rest = np.frombuffer(encoded, np.uint8).copy()
         rest[self._byte_places] = 0
         return rest.tobytes() == self._blank
+
+    def of_message(self, message: bytes) -> bytes | None:
+        """Encoded type from a datatype message, which has padding; None: it is not of this form."""
+        encoded = (_prefix() + message)[: len(self._blank)]
+        is_padded = len(message) - (len(self._blank) - len(_prefix())) < _PADDED_TO
+        return encoded if is_padded and self.matches(encoded) else None
+
+    def num_bytes(self, encoded: bytes) -> int:
+        """Bytes of the record of an encoded type of this form."""
+        return int.from_bytes(encoded[self._byte_places[0] :][:_NUMBER_BYTES], "little")
 
     def scalar_places(self, encoded: bytes) -> Int64s:
         """int64 (scalars,): where each scalar field stands in the record of an encoded type of this form."""

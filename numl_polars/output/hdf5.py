@@ -219,8 +219,6 @@ class Record:
     ----------
     name
         Of the object.
-    compound
-        Its type.
     encoded
         Its type as HDF5 encodes it.
     num_bytes
@@ -232,7 +230,6 @@ class Record:
     """
 
     name: str
-    compound: h5t.TypeCompoundID
     encoded: bytes
     num_bytes: int
     place: int | None
@@ -274,7 +271,7 @@ def open_record(group: h5g.GroupID, name: str) -> Record:
     values = np.empty(num_bytes if place is None else 0, np.uint8)
     if place is None and not compound.detect_class(h5t.VLEN):
         dataset.read(_SCALAR, _SCALAR, values, compound)
-    return Record(name, compound, compound.encode(), num_bytes, place, values)
+    return Record(name, compound.encode(), num_bytes, place, values)
 
 
 def write_metadata(file: h5py.File, metadata: GraphMetadata) -> None:

@@ -1,41 +1,34 @@
 """One training file from the ranks' files: objects copied and checked, splits and sizes added."""
 
 import json
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from itertools import compress
 from pathlib import Path
 
 import h5py
 import numpy as np
-from h5py import h5g
 from numpy.typing import NDArray
 
 from numl_polars.errors import InputError, OptionError, OutputError
-from numl_polars.output.compounds import CompoundForm, Member, form_of
-from numl_polars.output.extents import write_extents
+from numl_polars.output.compounds import CompoundForm
+from numl_polars.output.copying import Attributes, Copied, changed_objects, copy_objects
 from numl_polars.output.files import check_target, pending, reason, writing
 from numl_polars.output.hdf5 import (
     META_BLOCK_BYTES,
-    Record,
     create_file,
     create_object_group,
-    create_record,
     keep_little,
-    not_an_object,
     object_names,
     open_for_values,
-    open_record,
     read_metadata,
     reading,
     write_metadata,
     write_strings,
 )
-from numl_polars.output.layout import GraphMetadata, common_metadata, may_be_empty
+from numl_polars.output.headers import ObjectReader
+from numl_polars.output.layout import GraphMetadata, common_metadata
 from numl_polars.output.splits import DEFAULT_SPLITS, Splits
-from numl_polars.output.windows import WindowBuffer, one_ahead, windows
 from numl_polars.tables.store import open_hdf5
 
 Int64s = NDArray[np.int64]
@@ -75,16 +68,6 @@ class _Source:
     path: Path
     names: list[str]
     metadata: GraphMetadata | None
-
-
-class _Copied:
-    """What there is to check of each object, and to say of it, by its position in the merged file."""
-
-    def __init__(self, num_objects: int) -> None:
-        self.type_checksums = np.empty(num_objects, np.uint32)
-        self.value_checksums = np.empty(num_objects, np.uint64)
-        self.tensor_bytes = np.empty(num_objects, np.int64)
-        self.has_all_nodes = np.empty(num_objects, bool)
 
 
 def merge(
@@ -157,12 +140,22 @@ def merge(
             with writing(output):
                 write_metadata(file, content)
                 group = create_object_group(file)
-            copied = _Copied(len(names))
-            attributes = _Attributes()
+            copied = Copied(len(names))
+            attributes = Attributes()
             start = 0
             with open_for_values(part, output) as descriptor:
                 for source in sources:
-                    _copy(source, group, descriptor, output, attributes, copied, start, advance)
+                    copy_objects(
+                        source.path,
+                        source.names,
+                        group,
+                        descriptor,
+                        output,
+                        attributes,
+                        copied,
+                        start,
+                        advance,
+                    )
                     start += len(source.names)
             samples = splits.assign(list(compress(names, copied.has_all_nodes.tolist())))
             num_bytes = dict(zip(names, copied.tensor_bytes.tolist(), strict=True))
@@ -170,7 +163,7 @@ def merge(
             del num_bytes
             with writing(output):
                 _write_samples(file, samples, sizes)
-        _verify(part, output, content, names, copied, samples, sizes, advance)
+        _verify(part, output, content, names, attributes.forms, copied, samples, sizes, advance)
     if remove_inputs:
         for path in paths:
             _remove(path, output)
@@ -227,113 +220,6 @@ def _check_repeats(sources: Sequence[_Source]) -> None:
         )
 
 
-class _Attributes:
-    """The attributes that all objects must have, or no batch of them can be made."""
-
-    def __init__(self) -> None:
-        self._forms: list[CompoundForm] = []
-        self._names: list[str] | None = None
-        self._first = ""
-
-    def scalars(self, record: Record, group: h5g.GroupID, path: Path) -> list[tuple[int, Member]]:
-        """Scalars of an object that may stand for empty arrays, with their place in the record.
-
-        Raises
-        ------
-        InputError
-            The object has other attributes than the first one, or such as no graph has.
-        """
-        form = next((form for form in self._forms if form.matches(record.encoded)), None)
-        if form is None:
-            try:
-                form = form_of(record.compound)
-            except ValueError:
-                raise not_an_object(group, record.name) from None
-            self._check(form, record.name, path)
-            if not form.matches(record.encoded):  # encoded as by later versions of HDF5
-                return [
-                    (record.compound.get_member_offset(i), member)
-                    for i, member in enumerate(form.members)
-                    if not member.ndim and may_be_empty(member.name)
-                ]
-            self._forms.insert(0, form)
-        return [
-            (place, member)
-            for place, member in zip(form.scalar_places(record.encoded), form.scalars, strict=True)
-            if may_be_empty(member.name)
-        ]
-
-    def _check(self, form: CompoundForm, name: str, path: Path) -> None:
-        names = [member.name for member in form.members]
-        if self._names is None:
-            self._names, self._first = names, f"'{name}' in {path}"
-        elif names != self._names:
-            odd = sorted(set(names) ^ set(self._names)) or ["their order"]
-            raise InputError(
-                f"objects differ in their attributes ({', '.join(odd)}): '{name}' in {path}, {self._first}"
-            )
-
-
-def _copy(
-    source: _Source,
-    group: h5g.GroupID,
-    descriptor: int,
-    output: Path,
-    attributes: _Attributes,
-    copied: _Copied,
-    start: int,
-    advance: _Steps,
-) -> None:
-    """Copy the objects of one input to `group`, and note what there is to check of each, from row `start`.
-
-    H5Ocopy is slower, and what it writes depends on how the input came to be; records that are made anew give
-    the same file, byte for byte, from any number of ranks.
-    """
-    if not source.names:
-        return
-    buffer = WindowBuffer()
-
-    def copy(
-        window: list[Record], places: list[int], scalars: list[list[tuple[int, Member]]], row: int
-    ) -> int:
-        with reading(source.path):
-            values = buffer.read(values_file.fileno(), window)
-        with writing(output):
-            write_extents(descriptor, places, [[record] for record in values])
-        copied.value_checksums[row : row + len(window)] = buffer.checksums()
-        for i, record in enumerate(values, row):
-            empty = [
-                member for place, member in scalars[i - row] if not any(record[place:][: member.item_size])
-            ]
-            copied.tensor_bytes[i] = len(record) - sum(member.item_size for member in empty)
-            copied.has_all_nodes[i] = all(member.name.endswith("/edge_index") for member in empty)
-        return len(window)
-
-    def jobs(objects: h5g.GroupID) -> Iterator[Callable[[], int]]:
-        row = start
-        for window in windows(_records(objects, source.names, source.path)):
-            scalars, places = [], []
-            for i, record in enumerate(window, row):
-                scalars.append(attributes.scalars(record, objects, source.path))
-                copied.type_checksums[i] = zlib.crc32(record.encoded)
-                with writing(output):
-                    places.append(create_record(group, record.name, record.compound))
-            yield partial(copy, window, places, scalars, row)
-            row += len(window)
-
-    with open_hdf5(source.path) as file, source.path.open("rb", buffering=0) as values_file:
-        keep_little(file)
-        for number in one_ahead(jobs(file["dataset"].id)):
-            advance(number)
-
-
-def _records(group: h5g.GroupID, names: Sequence[str], path: Path) -> Iterator[Record]:
-    for name in names:
-        with reading(path):
-            record = open_record(group, name)
-        yield record
-
-
 def _write_samples(file: h5py.File, samples: Mapping[str, Sequence[str]], sizes: Int64s) -> None:
     group = file.create_group("samples")
     for split, names in samples.items():
@@ -346,7 +232,8 @@ def _verify(
     output: Path,
     content: GraphMetadata,
     names: list[str],
-    copied: _Copied,
+    forms: list[CompoundForm],
+    copied: Copied,
     samples: Mapping[str, Sequence[str]],
     sizes: Int64s,
     advance: _Steps,
@@ -367,10 +254,9 @@ def _verify(
                     "datasize/train": np.array_equal(file["datasize/train"][()], sizes),
                 }
             wrong += [what for what, is_right in right.items() if not is_right]
-            wrong += [
-                f"object '{name}'"
-                for name in _changed(part, file, values_file.fileno(), names, copied, advance)
-            ]
+            objects = ObjectReader(file, values_file.fileno(), forms)
+            changed = changed_objects(part, objects, values_file.fileno(), names, copied, advance)
+            wrong += [f"object '{name}'" for name in changed]
     except InputError as error:
         raise OutputError(f"cannot read back what was written for {output}: {error}") from error
     if wrong:
@@ -378,32 +264,6 @@ def _verify(
             f"the file made for {output} is not what was to be written: {len(wrong)} of its contents differ, "
             f"first {wrong[0]}; the inputs are kept"
         )
-
-
-def _changed(
-    part: Path, file: h5py.File, descriptor: int, names: list[str], copied: _Copied, advance: _Steps
-) -> list[str]:
-    """Names of the objects whose type or values in the file differ from what was copied."""
-    buffer = WindowBuffer()
-    types, values = np.empty_like(copied.type_checksums), np.empty_like(copied.value_checksums)
-
-    def check(window: list[Record], row: int) -> int:
-        with reading(part):
-            buffer.read(descriptor, window)
-        values[row : row + len(window)] = buffer.checksums()
-        return len(window)
-
-    def jobs() -> Iterator[Callable[[], int]]:
-        row = 0
-        for window in windows(_records(file["dataset"].id, names, part)):
-            types[row : row + len(window)] = [zlib.crc32(record.encoded) for record in window]
-            yield partial(check, window, row)
-            row += len(window)
-
-    for number in one_ahead(jobs()):
-        advance(number)
-    differ = (types != copied.type_checksums) | (values != copied.value_checksums)
-    return list(compress(names, differ.tolist()))
 
 
 def _remove(path: Path, output: Path) -> None:

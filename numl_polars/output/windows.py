@@ -5,7 +5,7 @@ checked and written beside it while HDF5 is asked for those of the next.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -34,7 +34,7 @@ def windows(records: Iterable[Record]) -> Iterator[list[Record]]:
         yield window
 
 
-def one_ahead(jobs: Iterable[Callable[[], T]]) -> Iterator[T]:
+def one_ahead(jobs: Iterable[Callable[[], T]]) -> Generator[T, None, None]:
     """What each job returns, in order: each runs in one other thread while the next is made."""
     pool = ThreadPoolExecutor(1)
     try:
