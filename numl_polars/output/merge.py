@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import compress
 from pathlib import Path
 
 import h5py
@@ -157,10 +156,9 @@ def merge(
                         advance,
                     )
                     start += len(source.names)
-            samples = splits.assign(list(compress(names, copied.has_all_nodes.tolist())))
-            num_bytes = dict(zip(names, copied.tensor_bytes.tolist(), strict=True))
-            sizes = np.array([num_bytes[name] for name in samples["train"]], np.int64)
-            del num_bytes
+            rows = splits.assign(np.flatnonzero(copied.has_all_nodes).tolist())
+            samples = {split: [names[row] for row in found] for split, found in rows.items()}
+            sizes = copied.tensor_bytes[rows.pop("train")]
             with writing(output):
                 _write_samples(file, samples, sizes)
         _verify(part, output, content, names, attributes.forms, copied, samples, sizes, advance)
