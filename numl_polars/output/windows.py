@@ -17,15 +17,19 @@ from numl_polars.output.hdf5 import Record
 
 T = TypeVar("T")
 WINDOW_BYTES = 1 << 23
+WINDOW_RECORDS = 1000  # of small objects what is known takes more room than their values
 _WORD_BYTES = 8
 
 
 def windows(records: Iterable[Record]) -> Iterator[list[Record]]:
-    """Runs of records of no more than `WINDOW_BYTES` together, or of a single one that is larger."""
+    """Runs of records of no more than `WINDOW_BYTES` together, or of a single one that is larger.
+
+    None has more than `WINDOW_RECORDS`.
+    """
     window: list[Record] = []
     num_bytes = 0
     for record in records:
-        if window and num_bytes + record.num_bytes > WINDOW_BYTES:
+        if window and (num_bytes + record.num_bytes > WINDOW_BYTES or len(window) == WINDOW_RECORDS):
             yield window
             window, num_bytes = [], 0
         window.append(record)

@@ -22,12 +22,14 @@ def test_windows__partition_the_records(sizes: list[int], most: int) -> None:
     records = [record(size) for size in sizes]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "WINDOW_BYTES", most)
+        patch.setattr(module, "WINDOW_RECORDS", 4)
         found = list(windows(records))
     assert [one for window in found for one in window] == records
     for i, window in enumerate(found):
         total = sum(one.num_bytes for one in window)
         assert total <= most or len(window) == 1
-        if i + 1 < len(found):
+        assert len(window) <= 4
+        if i + 1 < len(found) and len(window) < 4:
             assert total + found[i + 1][0].num_bytes > most
 
 
