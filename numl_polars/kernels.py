@@ -16,6 +16,7 @@ from numba import njit, types
 
 Int64s = types.Array(types.int64, 1, "C", readonly=True)
 Float64s = types.Array(types.float64, 1, "C", readonly=True)
+Uint64s = types.Array(types.uint64, 1, "C", readonly=True)
 Bools = types.Array(types.boolean, 1, "C", readonly=True)
 Bytes = types.Array(types.uint8, 1, "C", readonly=True)
 Int64 = types.int64

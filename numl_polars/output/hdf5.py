@@ -10,11 +10,11 @@ attributes of the root, which no reader of the layout looks at.
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import h5py
 import numpy as np
@@ -22,31 +22,40 @@ from h5py import h5d, h5f, h5g, h5o, h5p, h5s, h5t
 
 from numl_polars.errors import InputError, OutputError
 from numl_polars.objects.batch import Array, ObjectBatch
+from numl_polars.output.extents import write_extents
 from numl_polars.output.files import pending, reason, unfinished, writing
 from numl_polars.output.layout import (
     GraphMetadata,
-    check_attribute_name,
     empty_shape,
     in_event_order,
     is_metadata,
     may_be_empty,
 )
+from numl_polars.output.records import record_pieces, record_types
 
 __all__ = [
+    "META_BLOCK_BYTES",
     "GraphMetadata",
     "Hdf5Writer",
+    "Record",
     "create_file",
     "create_object_group",
+    "create_record",
     "is_own",
+    "keep_little",
+    "not_an_object",
     "object_names",
+    "open_for_values",
+    "open_record",
     "read_metadata",
     "read_object",
-    "read_record",
     "reading",
     "write_metadata",
-    "write_record",
     "write_strings",
 ]
+
+# Room for the headers of some 45 objects: larger blocks mean fewer writes, and objects next to each other.
+META_BLOCK_BYTES = 1 << 16
 
 _SCALAR = h5s.create(h5s.SCALAR)
 
@@ -79,12 +88,12 @@ class Hdf5Writer:
         self.metadata = metadata
         self.overwrite = overwrite
         self._target = unfinished if hidden else pending
-        self._record = np.empty(1 << 16, np.uint8)
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self.part = stack.enter_context(self._target(self.path, overwrite=self.overwrite))
-            file = stack.enter_context(create_file(self.part, self.path))
+            file = stack.enter_context(create_file(self.part, self.path, meta_block_bytes=META_BLOCK_BYTES))
+            self._descriptor = stack.enter_context(open_for_values(self.part, self.path))
             with writing(self.path):
                 write_metadata(file, self.metadata)
                 self._group = create_object_group(file)
@@ -108,44 +117,37 @@ class Hdf5Writer:
         Raises
         ------
         OutputError
-            The disk is full or fails, or an object of that name is in the file already.
+            The disk is full or fails, an object of that name is in the file already, or one is larger than
+            HDF5 allows.
         ValueError
             An attribute's name is not of the above form.
         """
-        for attribute in objects.attributes:
-            check_attribute_name(attribute.name)
-        fields = [attribute.name.encode() for attribute in objects.attributes]
+        types = record_types(objects)
         with writing(self.path):
-            for i, name in enumerate(objects.names):
-                if name.encode() in self._group:
-                    raise OutputError(f"object '{name}' is written to {self.path} a second time")
-                arrays = [attribute.of(i) for attribute in objects.attributes]
-                self._write_object(name, fields, arrays)
-
-    def _write_object(self, name: str, fields: list[bytes], arrays: list[Array]) -> None:
-        arrays = [array if array.size else np.zeros((), array.dtype) for array in arrays]
-        size = sum(array.nbytes for array in arrays)
-        if size > self._record.size:
-            self._record = np.empty(max(size, 2 * self._record.size), np.uint8)
-        # The compound type built from cached ones and the record packed in one buffer take less than half the
-        # time of Group.create_dataset with the arrays.
-        compound = h5t.create(h5t.COMPOUND, size)
-        start = 0
-        for field_name, array in zip(fields, arrays, strict=True):
-            compound.insert(field_name, start, _field_type(array.dtype, array.shape))
-            np.ndarray(array.shape, array.dtype, self._record.data, start)[...] = array
-            start += array.nbytes
-        write_record(self._group, name, compound, self._record[:size])
+            places = []
+            for name, encoded in zip(objects.names, types, strict=True):
+                try:
+                    places.append(create_record(self._group, name, h5t.decode(encoded)))
+                except ValueError as error:
+                    if name.encode() not in self._group:
+                        raise
+                    raise OutputError(f"object '{name}' is written to {self.path} a second time") from error
+            write_extents(self._descriptor, places, record_pieces(objects))
 
 
 @contextmanager
-def create_file(part: Path, target: Path) -> Iterator[h5py.File]:
-    """New HDF5 file at `part`, closed at the end; faults of opening and closing name `target`."""
+def create_file(part: Path, target: Path, *, meta_block_bytes: int | None = None) -> Iterator[h5py.File]:
+    """New HDF5 file at `part`, closed at the end; faults of opening and closing name `target`.
+
+    HDF5 reserves room for what is not data in blocks of `meta_block_bytes`, 2 KiB if nothing is said.
+    """
     access = h5p.create(h5p.FILE_ACCESS)
     access.set_fclose_degree(h5f.CLOSE_STRONG)
     access.set_libver_bounds(h5f.LIBVER_EARLIEST, h5f.LIBVER_LATEST)  # as h5py.File
     # With a sieve buffer HDF5 writes small objects when they are closed, and h5py drops errors of closing.
     access.set_sieve_buf_size(0)
+    if meta_block_bytes is not None:
+        access.set_meta_block_size(meta_block_bytes)
     with writing(target):
         file = h5py.File(h5f.create(os.fsencode(part), h5f.ACC_TRUNC, fapl=access))
     try:
@@ -177,37 +179,99 @@ def create_object_group(file: h5py.File) -> h5g.GroupID:
     return h5g.create(file.id, b"dataset", gcpl=creation)
 
 
-def write_record(group: h5g.GroupID, name: str, compound: h5t.TypeID, record: Array) -> None:
-    """Write one object: `record` (uint8, as many as the compound's size) under `name`, without conversion."""
+def create_record(group: h5g.GroupID, name: str, compound: h5t.TypeID) -> int:
+    """Where the values of a new object are to be written, bytes from the beginning of the file.
+
+    HDF5 gives the place at once (`ALLOC_TIME_EARLY`) and puts nothing there; what is written there by other
+    means than HDF5 is the object's record. H5Dwrite would need it packed, and holds h5py's lock meanwhile.
+    """
+    dataset = h5d.create(group, name.encode(), compound, _SCALAR, _record_creation())
+    place: int = dataset.get_offset()
+    return place
+
+
+@lru_cache
+def _record_creation() -> h5p.PropDCID:
     creation = h5p.create(h5p.DATASET_CREATE)
     creation.set_obj_track_times(False)
-    dataset = h5d.create(group, name.encode(), compound, _SCALAR, creation)
-    dataset.write(_SCALAR, _SCALAR, record, compound)
+    creation.set_alloc_time(h5d.ALLOC_TIME_EARLY)
+    creation.set_fill_time(h5d.FILL_TIME_NEVER)
+    return creation
 
 
-def read_record(group: h5g.GroupID, name: str) -> tuple[h5t.TypeID, Array]:
-    """Compound type and raw record (uint8) of one object, as they stand in the file.
+@contextmanager
+def open_for_values(part: Path, target: Path) -> Iterator[int]:
+    """Descriptor to write the values of `create_record` by, beside HDF5; faults name `target`."""
+    with writing(target):
+        descriptor = os.open(part, os.O_WRONLY)
+    try:
+        yield descriptor
+    finally:
+        with writing(target):
+            os.close(descriptor)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One object of a file: its type, and where its values are.
+
+    Parameters
+    ----------
+    name
+        Of the object.
+    encoded
+        Its type as HDF5 encodes it.
+    num_bytes
+        Bytes of its values.
+    place
+        Where they stand, bytes from the beginning of the file; None if they do not stand by themselves.
+    values
+        uint8 (num_bytes,): the values, where they have no place; else empty.
+    """
+
+    name: str
+    encoded: bytes
+    num_bytes: int
+    place: int | None
+    values: Array
+
+
+def keep_little(file: h5py.File) -> None:
+    """Let HDF5 keep no more than 2 MiB of what it has read to find and describe objects.
+
+    By default it keeps 32 MiB as they stand in the file; types of objects take ten times as much decoded.
+    """
+    config = file.id.get_mdc_config()
+    config.set_initial_size = True
+    config.initial_size = config.max_size = 1 << 21
+    config.min_size = min(config.min_size, config.max_size)
+    file.id.set_mdc_config(config)
+
+
+def open_record(group: h5g.GroupID, name: str) -> Record:
+    """One object, of which only what is no value is read.
 
     Raises
     ------
     InputError
-        ``dataset/{name}`` is not a scalar of compound type, or has fields of variable length.
+        ``dataset/{name}`` is not a scalar of compound type.
     KeyError, OSError, RuntimeError
         It cannot be read; see `reading`.
     """
     dataset = h5o.open(group, name.encode())
     if not isinstance(dataset, h5d.DatasetID):
-        raise _not_an_object(group, name)
+        raise not_an_object(group, name)
     compound = dataset.get_type()
     if (
-        compound.get_class() != h5t.COMPOUND
+        not isinstance(compound, h5t.TypeCompoundID)
         or dataset.get_space().get_simple_extent_type() != h5s.SCALAR
-        or any(compound.detect_class(kind) for kind in (h5t.VLEN, h5t.STRING, h5t.REFERENCE))
     ):
-        raise _not_an_object(group, name)
-    record = np.empty(compound.get_size(), np.uint8)
-    dataset.read(_SCALAR, _SCALAR, record, compound)
-    return compound, record
+        raise not_an_object(group, name)
+    num_bytes, place = compound.get_size(), dataset.get_offset()
+    values = np.empty(num_bytes if place is None else 0, np.uint8)
+    if place is None and not compound.detect_class(h5t.VLEN):
+        dataset.read(_SCALAR, _SCALAR, values, compound)
+    return Record(name, compound.encode(), num_bytes, place, values)
 
 
 def write_metadata(file: h5py.File, metadata: GraphMetadata) -> None:
@@ -297,7 +361,7 @@ def read_object(dataset: h5py.Dataset) -> dict[str, Array]:
         The dataset is not a scalar of compound type.
     """
     if dataset.shape != () or dataset.dtype.names is None:
-        raise _not_an_object(dataset.parent.id, dataset.name.rpartition("/")[2])
+        raise not_an_object(dataset.parent.id, dataset.name.rpartition("/")[2])
     record = dataset[()]
     arrays = {name: np.array(record[name]) for name in dataset.dtype.names}
     return {
@@ -308,15 +372,6 @@ def read_object(dataset: h5py.Dataset) -> dict[str, Array]:
     }
 
 
-@lru_cache(maxsize=1024)
-def _field_type(dtype: np.dtype[Any], shape: tuple[int, ...]) -> h5t.TypeID:
-    if dtype.kind not in "biuf":
-        raise ValueError(
-            f"an attribute of dtype {dtype} cannot be written, only integers, floats and booleans"
-        )
-    return h5t.array_create(_field_type(dtype, ()), shape) if shape else h5t.py_create(dtype)
-
-
 def _read_strings(file: h5py.File, key: str) -> tuple[str, ...]:
     try:
         return tuple(file[key].asstr()[()].tolist())
@@ -324,7 +379,8 @@ def _read_strings(file: h5py.File, key: str) -> tuple[str, ...]:
         raise InputError(f"'{key}' is not a list of strings in {file.filename}") from error
 
 
-def _not_an_object(group: h5g.GroupID, name: str) -> InputError:
+def not_an_object(group: h5g.GroupID, name: str) -> InputError:
+    """Error that says that ``dataset/{name}`` is no object of a graph file."""
     path = h5f.get_name(group).decode(errors="replace")
     return InputError(
         f"'dataset/{name}' is not a graph object, a scalar compound of numbers and arrays, in {path}"

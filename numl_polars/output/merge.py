@@ -1,33 +1,36 @@
 """One training file from the ranks' files: objects copied and checked, splits and sizes added."""
 
 import json
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import h5py
 import numpy as np
-from h5py import h5t
+from numpy.typing import NDArray
 
 from numl_polars.errors import InputError, OptionError, OutputError
-from numl_polars.objects.batch import Array
+from numl_polars.output.compounds import CompoundForm
+from numl_polars.output.copying import Attributes, Copied, changed_objects, copy_objects
 from numl_polars.output.files import check_target, pending, reason, writing
 from numl_polars.output.hdf5 import (
+    META_BLOCK_BYTES,
     create_file,
     create_object_group,
+    keep_little,
     object_names,
+    open_for_values,
     read_metadata,
-    read_record,
     reading,
     write_metadata,
-    write_record,
     write_strings,
 )
-from numl_polars.output.layout import GraphMetadata, common_metadata, may_be_empty
+from numl_polars.output.headers import ObjectReader
+from numl_polars.output.layout import GraphMetadata, common_metadata
 from numl_polars.output.splits import DEFAULT_SPLITS, Splits
 from numl_polars.tables.store import open_hdf5
 
+Int64s = NDArray[np.int64]
 Progress = Callable[[int, int], None]
 
 
@@ -66,15 +69,6 @@ class _Source:
     metadata: GraphMetadata | None
 
 
-@dataclass(frozen=True)
-class _Copied:
-    """Checksum of an object's record, the bytes of its tensors, and whether it lacks no nodes."""
-
-    checksum: int
-    tensor_bytes: int
-    has_all_nodes: bool
-
-
 def merge(
     inputs: Sequence[str | Path],
     output: str | Path,
@@ -92,8 +86,9 @@ def merge(
     (int64, bytes of each train object's tensors, in the order of ``samples/train``). An object without nodes
     of a kind (an event without spacepoints) is in no sample: no reader of the layout can put it in a batch
     with others. The result is read back before
-    it takes its name: the same objects in the same order, each with the checksum (CRC-32) taken when it was
-    copied. One object is held in memory at a time.
+    it takes its name: the same objects in the same order, each with the checksums taken when it was
+    copied, CRC-32 of its type and XXH64 of its values. Objects of 8 MiB are held in memory at a time, or one
+    that is larger.
 
     Parameters
     ----------
@@ -140,18 +135,33 @@ def merge(
     advance = _Steps(2 * len(names), progress)
 
     with pending(output, overwrite=overwrite) as part:
-        with create_file(part, output) as file:
+        with create_file(part, output, meta_block_bytes=META_BLOCK_BYTES) as file:
             with writing(output):
                 write_metadata(file, content)
                 group = create_object_group(file)
-            copied: dict[str, _Copied] = {}
-            attributes = _Attributes()
-            for source in sources:
-                copied |= _copy(source, group, output, attributes, advance)
-            samples = splits.assign([name for name in names if copied[name].has_all_nodes])
+            copied = Copied(len(names))
+            attributes = Attributes()
+            start = 0
+            with open_for_values(part, output) as descriptor:
+                for source in sources:
+                    copy_objects(
+                        source.path,
+                        source.names,
+                        group,
+                        descriptor,
+                        output,
+                        attributes,
+                        copied,
+                        start,
+                        advance,
+                    )
+                    start += len(source.names)
+            rows = splits.assign(np.flatnonzero(copied.has_all_nodes).tolist())
+            samples = {split: [names[row] for row in found] for split, found in rows.items()}
+            sizes = copied.tensor_bytes[rows.pop("train")]
             with writing(output):
-                _write_samples(file, samples, copied)
-        _verify(part, output, content, copied, samples, advance)
+                _write_samples(file, samples, sizes)
+        _verify(part, output, content, names, attributes.forms, copied, samples, sizes, advance)
     if remove_inputs:
         for path in paths:
             _remove(path, output)
@@ -169,10 +179,11 @@ class _Steps:
     def __init__(self, total: int, progress: Progress | None) -> None:
         self.done, self.total, self.progress = 0, total, progress
 
-    def __call__(self) -> None:
-        self.done += 1
-        if self.progress is not None:
-            self.progress(self.done, self.total)
+    def __call__(self, number: int) -> None:
+        for _ in range(number):
+            self.done += 1
+            if self.progress is not None:
+                self.progress(self.done, self.total)
 
 
 def _check_distinct(inputs: Sequence[Path], output: Path) -> None:
@@ -207,69 +218,10 @@ def _check_repeats(sources: Sequence[_Source]) -> None:
         )
 
 
-class _Attributes:
-    """The attributes that all objects must have, or no batch of them can be made."""
-
-    def __init__(self) -> None:
-        self.names: list[str] | None = None
-        self.first = ""
-
-    def check(self, compound: h5t.TypeID, name: str, path: Path) -> None:
-        """Raise InputError if the object has others than the first one."""
-        names = [compound.get_member_name(i).decode() for i in range(compound.get_nmembers())]
-        if self.names is None:
-            self.names, self.first = names, f"'{name}' in {path}"
-        elif names != self.names:
-            odd = sorted(set(names) ^ set(self.names)) or ["their order"]
-            raise InputError(
-                f"objects differ in their attributes ({', '.join(odd)}): '{name}' in {path}, {self.first}"
-            )
-
-
-def _copy(
-    source: _Source, group: h5py.h5g.GroupID, output: Path, attributes: _Attributes, advance: _Steps
-) -> dict[str, _Copied]:
-    """What there is to check of each object of one input, by name, once it is copied to `group`.
-
-    H5Ocopy is a little faster, but what it writes depends on how the input came to be; records read and
-    written give the same file, byte for byte, from any number of ranks.
-    """
-    copied: dict[str, _Copied] = {}
-    with open_hdf5(source.path) as file:
-        objects = file["dataset"].id if source.names else None
-        for name in source.names:
-            with reading(source.path):
-                compound, record = read_record(objects, name)
-            attributes.check(compound, name, source.path)
-            with writing(output):
-                write_record(group, name, compound, record)
-            copied[name] = _look_at(compound, record)
-            advance()
-    return copied
-
-
-def _look_at(compound: h5t.TypeID, record: Array) -> _Copied:
-    """What is to be known of an object; a scalar 0 that stands for an empty array has no bytes."""
-    size: int = record.size
-    has_all_nodes = True
-    for i in range(compound.get_nmembers()):
-        name = compound.get_member_name(i).decode()
-        if compound.get_member_class(i) == h5t.ARRAY or not may_be_empty(name):
-            continue
-        start, num_bytes = compound.get_member_offset(i), compound.get_member_type(i).get_size()
-        if not record[start : start + num_bytes].any():
-            size -= num_bytes
-            has_all_nodes = has_all_nodes and name.endswith("/edge_index")
-    return _Copied(_checksum(compound, record), size, has_all_nodes)
-
-
-def _write_samples(
-    file: h5py.File, samples: Mapping[str, Sequence[str]], copied: Mapping[str, _Copied]
-) -> None:
+def _write_samples(file: h5py.File, samples: Mapping[str, Sequence[str]], sizes: Int64s) -> None:
     group = file.create_group("samples")
     for split, names in samples.items():
         write_strings(group, split, names)
-    sizes = np.array([copied[name].tensor_bytes for name in samples["train"]], np.int64)
     file.create_dataset("datasize/train", data=sizes)
 
 
@@ -277,33 +229,32 @@ def _verify(
     part: Path,
     output: Path,
     content: GraphMetadata,
-    copied: Mapping[str, _Copied],
+    names: list[str],
+    forms: list[CompoundForm],
+    copied: Copied,
     samples: Mapping[str, Sequence[str]],
+    sizes: Int64s,
     advance: _Steps,
 ) -> None:
     """Nothing, if the file at `part`, read back, is what was to be written; else OutputError."""
-    sizes = [copied[name].tensor_bytes for name in samples["train"]]
     wrong = []
     try:
-        with open_hdf5(part) as file:
+        with open_hdf5(part) as file, part.open("rb", buffering=0) as values_file:
+            keep_little(file)
             with reading(part):
                 right = {
                     "planes or classes": read_metadata(file) == content,
-                    "objects": object_names(file) == list(copied),
+                    "objects": object_names(file) == names,
                     "samples": all(
-                        file[f"samples/{split}"].asstr()[()].tolist() == names
-                        for split, names in samples.items()
+                        file[f"samples/{split}"].asstr()[()].tolist() == members
+                        for split, members in samples.items()
                     ),
-                    "datasize/train": file["datasize/train"][()].tolist() == sizes,
+                    "datasize/train": np.array_equal(file["datasize/train"][()], sizes),
                 }
-                objects = file["dataset"].id
             wrong += [what for what, is_right in right.items() if not is_right]
-            for name, expected in copied.items():
-                with reading(part):
-                    compound, record = read_record(objects, name)
-                if _checksum(compound, record) != expected.checksum:
-                    wrong.append(f"object '{name}'")
-                advance()
+            objects = ObjectReader(file, values_file.fileno(), forms)
+            changed = changed_objects(part, objects, values_file.fileno(), names, copied, advance)
+            wrong += [f"object '{name}'" for name in changed]
     except InputError as error:
         raise OutputError(f"cannot read back what was written for {output}: {error}") from error
     if wrong:
@@ -311,11 +262,6 @@ def _verify(
             f"the file made for {output} is not what was to be written: {len(wrong)} of its contents differ, "
             f"first {wrong[0]}; the inputs are kept"
         )
-
-
-def _checksum(compound: h5t.TypeID, record: Array) -> int:
-    """CRC-32 of an object's fields (names, places, types) and values."""
-    return zlib.crc32(record.data, zlib.crc32(compound.encode()))
 
 
 def _remove(path: Path, output: Path) -> None:

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 
 from numl_polars.errors import OptionError
 
+T = TypeVar("T")
 SPLIT_NAMES = ("train", "validation", "test")
 _TOLERANCE = 1e-9
 
@@ -81,7 +82,7 @@ class Splits:
             raise OptionError(f"splits {text!r} add up to {total:.10g}, neither 1 nor 100")
         return cls(train, validation, test, seed)
 
-    def assign(self, names: Sequence[str]) -> dict[str, list[str]]:
+    def assign(self, names: Sequence[T]) -> dict[str, list[T]]:
         """Names by split, each in the order of a seeded permutation (PCG64) of `names`.
 
         Validation and test get ``floor(fraction * len(names))`` names, train the rest. The outcome depends
@@ -90,7 +91,7 @@ class Splits:
         Parameters
         ----------
         names
-            Object names, in the order of the file.
+            Object names, or whatever stands for them, in the order of the file.
         """
         # NumPy keeps the raw stream of a bit generator for good; Generator.permutation may change.
         order = np.argsort(np.random.PCG64(self.seed).random_raw(len(names)), kind="stable")
