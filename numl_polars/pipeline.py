@@ -261,7 +261,7 @@ def compile_kernels() -> None:
     """Compile the kernels, or load them from disk: the cache must not be written by two ranks at once."""
     from numl_polars.events import matching  # noqa: F401
     from numl_polars.labels import ancestry, deposits  # noqa: F401
-    from numl_polars.objects import edges, hit_edges  # noqa: F401
+    from numl_polars.objects import hit_edges, ranking  # noqa: F401
     from numl_polars.tables import byte_kernels  # noqa: F401
 
 

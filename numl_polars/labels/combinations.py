@@ -22,6 +22,7 @@ _KIND: dict[str, pl.DataType] = {
     "fault": pl.Enum(WITHOUT_RULE),
 }
 _COUNTS: dict[str, pl.DataType] = {"particles": pl.Int64(), "with_hits": pl.Int64()}
+NO_COMBINATIONS = pl.DataFrame(schema=_KIND | _COUNTS)
 _CODES = np.array([FAULTS.index(name) for name in WITHOUT_RULE], np.int8)
 
 
@@ -47,7 +48,7 @@ def unlabelled_combinations(
     rows = np.flatnonzero(labelled.fault >= 0)
     rows = rows[np.isin(labelled.fault[rows], _CODES)]
     if not rows.size:
-        return pl.DataFrame(schema=_KIND | _COUNTS)
+        return NO_COMBINATIONS
     forest = labelled.forest
     is_primary = forest.particles["parent_id"].gather(rows) == 0
     parent_type = _values(particles, "type", forest.parent_rows[rows])
@@ -65,7 +66,7 @@ def unlabelled_combinations(
 
 def concat_combinations(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
     """Counts of several batches together, in the form of `unlabelled_combinations`."""
-    return _counted(pl.concat([pl.DataFrame(schema=_KIND | _COUNTS), *frames]))
+    return _counted(pl.concat([NO_COMBINATIONS, *frames]))
 
 
 def _values(particles: pl.DataFrame, column: str, rows: NDArray[np.int64]) -> pl.Series:

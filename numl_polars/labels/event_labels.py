@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +19,41 @@ Int64s = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 
+@dataclass(frozen=True, eq=False)
+class EventDecision:
+    """Classes of events.
+
+    Parameters
+    ----------
+    codes
+        int64 (events,): position in `classes`, -1 for none.
+    holds
+        How often the rules held, see `numl_polars.labels.rules.Applied`; None of a scheme without rules.
+    """
+
+    codes: Int64s
+    holds: Int64s | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledEvents:
+    """Classes of events, the scheme's policy applied.
+
+    Parameters
+    ----------
+    codes
+        int64 (events,): position in `classes`, -1 for none.
+    missing
+        bool (events,): events to which only the policy could give a class.
+    holds
+        As in `EventDecision`.
+    """
+
+    codes: Int64s
+    missing: Bools
+    holds: Int64s | None
+
+
 class EventScheme(Scheme):
     """Gives classes to events; base of all that does.
 
@@ -31,25 +67,26 @@ class EventScheme(Scheme):
     unlabelled: str = REJECT
 
     @abstractmethod
-    def decide(self, events: pl.DataFrame) -> Int64s:
-        """Class of each event, int64 (events,), position in `classes`, -1 for none."""
+    def decide(self, events: pl.DataFrame) -> EventDecision:
+        """Classes of events, as the scheme gives them without its policy."""
 
-    def label_rows(self, events: pl.DataFrame) -> tuple[Int64s, Bools]:
-        """Class of each event, int64 (events,), -1 for none, and whether only the policy could give it one.
+    def label_rows(self, events: pl.DataFrame) -> LabelledEvents:
+        """Classes of events, with the policy.
 
         Raises
         ------
         LabelError
             An event has no label, and the scheme says to stop.
         """
-        codes = self.decide(events)
-        missing = codes < 0
+        decision = self.decide(events)
+        codes, missing = decision.codes, decision.codes < 0
         if self.unlabelled == STOP and missing.any():
             row = events.row(int(missing.argmax()), named=True)
             event = ", ".join(f"{name} {value}" for name, value in row.items())
             raise LabelError(f"{self.name} stops at an event for which no rule holds: {event}")
         code = self.policy_code("unlabelled")
-        return (codes if code is None else np.where(missing, code, codes)), missing
+        codes = codes if code is None else np.where(missing, code, codes)
+        return LabelledEvents(codes, missing, decision.holds)
 
     def check(self) -> None:
         """Raise LabelError where the scheme contradicts itself."""
@@ -81,8 +118,7 @@ class EventScheme(Scheme):
         check_tables(self.name, self.columns, {EVENT_TABLE: schema})
 
         def label(rows: pl.DataFrame) -> pl.DataFrame:
-            codes, _ = self.label_rows(rows)
-            given = pl.Series("event_label", codes)
+            given = pl.Series("event_label", self.label_rows(rows).codes)
             return rows.select(EVENT_INDEX).with_columns(given.set(given < 0, None))
 
         return table.select(self.columns[EVENT_TABLE]).map_batches(
@@ -116,7 +152,7 @@ class EventLabels(EventScheme):
         super().check()
         self.rule_list.check_flat("an event")
 
-    def decide(self, events: pl.DataFrame) -> Int64s:
-        """Class of each event, int64 (events,), position in `classes`, -1 where no rule holds."""
-        codes: Int64s = self.rule_list.codes[self.rule_list.apply(events).number]
-        return codes
+    def decide(self, events: pl.DataFrame) -> EventDecision:
+        """Classes of events, -1 where no rule holds."""
+        applied = self.rule_list.apply(events)
+        return EventDecision(self.rule_list.codes[applied.number], applied.holds)

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from numl_polars.events.batch import Batch
 from numl_polars.events.matching import match_rows
+from numl_polars.labels.event_labels import LabelledEvents
 from numl_polars.labels.hits import HitTruth, hit_truth, int64
 from numl_polars.labels.layers import EVENT, suffix
 from numl_polars.objects.batch import Attribute, ObjectBatch
-from numl_polars.objects.edges import counting_order
 from numl_polars.objects.hit_edges import HitEdges, hit_edges
 from numl_polars.objects.layers import LayerAttributes, event_layer_counts, layer_counts, trained_codes
 from numl_polars.objects.ledger import Ledger
+from numl_polars.objects.ranking import counting_order
 from numl_polars.objects.rows import KeptRows, event_rows
 from numl_polars.objects.select import (
     enter_event_unlabelled,
@@ -55,7 +56,7 @@ def build_graphs(graph: "HitGraph", batch: Batch, stages: Stages) -> "Built":
     if graph.particle_layers:
         reject_unlabelled(ledger, batch, hits["hit_id"], truth, graph.particle_layers)
         note_deposits(ledger, batch, tables["edep_table"], truth)
-    event_attributes = _event_attributes(graph, ledger, tables)
+    event_layers = _label_events(graph, ledger, tables)
 
     kept = np.flatnonzero(ledger.kept)
     own = KeptRows(ledger.kept, batch.offsets("hit_table"))
@@ -89,7 +90,7 @@ def build_graphs(graph: "HitGraph", batch: Batch, stages: Stages) -> "Built":
         *(layer.semantic for layer in layers),
         *(_detailed_truth(tables["particle_table"], truth, own) if graph.detailed_truth else []),
         Attribute("evt/num_nodes", np.ones(len(kept), np.int64)),
-        *event_attributes,
+        *_event_attributes(graph, event_layers, ledger.kept, tables),
         *(layer.instances for layer in layers),
         Attribute("hit_delaunay_hit/edge_index", *edges.joint, axis=1),
         Attribute("hit_delaunay-planar_hit/edge_index", *edges.planar, axis=1),
@@ -102,8 +103,7 @@ def build_graphs(graph: "HitGraph", batch: Batch, stages: Stages) -> "Built":
     names = tuple(batch.object_name(event) for event in kept.tolist())
     objects = ObjectBatch(names, kept + batch.start, tuple(attributes))
     counts = layer_counts(batch, truth, {layer.name: layer.num_untrained for layer in layers})
-    if graph.event_layers:
-        counts |= event_layer_counts(graph.event_layers, tables[EVENT_TABLE])
+    counts |= event_layer_counts(event_layers)
     return Built(objects, ledger.frame(), counts)
 
 
@@ -118,19 +118,26 @@ def _select_by_hits(
     reject_unknown_planes(ledger, offsets, plane, len(graph.planes))
 
 
-def _event_attributes(graph: "HitGraph", ledger: Ledger, tables: Tables) -> list[Attribute]:
-    """Classes and vertex of kept events; leaves out the events that get no class."""
-    labels = {}
+def _label_events(graph: "HitGraph", ledger: Ledger, tables: Tables) -> dict[str, LabelledEvents]:
+    """Classes of all events, by layer; leaves out the events that get no class."""
+    layers = {}
     for layer, scheme in graph.event_layers.items():
         events = tables[EVENT_TABLE].select(scheme.columns[EVENT_TABLE])
-        codes, missing = scheme.label_rows(events)
-        enter_event_unlabelled(ledger, scheme, codes, missing, events, suffix(layer, EVENT))
-        labels[layer] = trained_codes(scheme, codes)
-    own = KeptRows(ledger.kept, np.arange(len(ledger.kept) + 1))
-    attributes = [
-        Attribute("evt/y" if layer == EVENT else f"evt/y_{layer}", codes[own.rows], own.offsets)
-        for layer, codes in labels.items()
-    ]
+        layers[layer] = given = scheme.label_rows(events)
+        enter_event_unlabelled(ledger, scheme, given, events, suffix(layer, EVENT))
+    return layers
+
+
+def _event_attributes(
+    graph: "HitGraph", layers: Mapping[str, LabelledEvents], kept: Bools, tables: Tables
+) -> list[Attribute]:
+    """Classes and vertex of kept events."""
+    own = KeptRows(kept, np.arange(len(kept) + 1))
+    attributes = []
+    for layer, given in layers.items():
+        codes = trained_codes(graph.event_layers[layer], given.codes)
+        name = "evt/y" if layer == EVENT else f"evt/y_{layer}"
+        attributes.append(Attribute(name, codes[own.rows], own.offsets))
     if graph.vertex:
         attributes.append(Attribute("evt/y_vtx", own.stack(tables[EVENT_TABLE], VERTEX), own.offsets))
     return attributes

@@ -5,7 +5,6 @@ in pynuml (see `numl_polars.objects.delaunay.joggle`).
 """
 
 from dataclasses import dataclass
-from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from numl_polars.objects.delaunay.distinct import repeats_of_position
 from numl_polars.objects.delaunay.joggle import joggle
 from numl_polars.objects.delaunay.triangulate import triangulate
-from numl_polars.objects.edges import counting_order
+from numl_polars.objects.ranking import counting_order
 from numl_polars.objects.rows import event_rows
 
 Int64s = NDArray[np.int64]
@@ -88,21 +87,21 @@ def _joint_edges(points: NDArray[np.float64], offsets: Int64s, labels: Int64s) -
     Those hits are all triangulated, as the joggle moves them apart. But Qhull then often finds that its
     joggle was too small, and draws another, so such sets (one of 30) are left to Qhull.
     """
-    shared = repeats_of_position(points, offsets)
+    which = event_rows(offsets)
     by_qhull = {}
-    for s in np.unique(event_rows(offsets)[shared]).tolist():
+    for s in np.unique(which[repeats_of_position(points, offsets)]).tolist():
         own = slice(offsets[s], offsets[s + 1])
         found = _qhull_edges(points[own])
         if found is not None:
             by_qhull[s] = labels[own][found]
-    edges, edge_offsets = triangulate(joggle(points, offsets), offsets, labels)
-    if not by_qhull:
-        return edges, edge_offsets
+    rows = np.flatnonzero(~np.isin(which, list(by_qhull)))
+    bounds = np.searchsorted(rows, offsets)
+    edges, edge_offsets = triangulate(joggle(points[rows], bounds), bounds, labels[rows])
     counts = np.diff(edge_offsets)
     pieces, done = [], 0
     for s, found in by_qhull.items():
         pieces += [edges[:, done : edge_offsets[s]], found]
-        done, counts[s] = edge_offsets[s + 1], found.shape[1]
+        done, counts[s] = edge_offsets[s], found.shape[1]
     whole = np.concatenate([*pieces, edges[:, done:]], axis=1)
     return whole, np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
 
@@ -115,6 +114,11 @@ def _qhull_edges(points: NDArray[np.float64]) -> Int64s | None:
         simplices = Delaunay(points, qhull_options="QJ").simplices.astype(np.int64)
     except (QhullError, ValueError):
         return None
-    pairs = np.concatenate([simplices[:, [a, b]] for a, b in permutations(range(3), 2)])
-    codes = np.unique(pairs[:, 0] * len(points) + pairs[:, 1])
-    return np.stack(np.divmod(codes, len(points)))
+    # triangles are of either orientation, so that an edge of two may come up twice in one direction
+    sources, targets = simplices[:, [0, 1, 2, 1, 2, 0]].T.ravel(), simplices[:, [1, 2, 0, 0, 1, 2]].T.ravel()
+    by_target = counting_order(targets, len(points))
+    order = by_target[counting_order(sources[by_target], len(points))]
+    edges = np.stack([sources[order], targets[order]])
+    is_new = np.ones(edges.shape[1], np.bool_)
+    is_new[1:] = (edges[:, 1:] != edges[:, :-1]).any(axis=0)
+    return edges[:, is_new]

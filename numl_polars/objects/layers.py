@@ -8,14 +8,20 @@ import polars as pl
 from numpy.typing import NDArray
 
 from numl_polars.events.batch import Batch
-from numl_polars.labels.combinations import COLUMNS, concat_combinations, unlabelled_combinations
-from numl_polars.labels.event_labels import EventScheme
+from numl_polars.labels.combinations import (
+    COLUMNS,
+    NO_COMBINATIONS,
+    concat_combinations,
+    unlabelled_combinations,
+)
+from numl_polars.labels.event_labels import LabelledEvents
 from numl_polars.labels.hits import HitTruth
 from numl_polars.labels.layers import SEMANTIC
 from numl_polars.labels.particle_scheme import ParticleScheme
 from numl_polars.labels.scheme import Scheme
 from numl_polars.objects.batch import Attribute
 from numl_polars.objects.hit_edges import HitEdges
+from numl_polars.objects.ranking import dense_ranks
 from numl_polars.objects.rows import KeptRows, event_rows
 
 Int64s = NDArray[np.int64]
@@ -127,14 +133,12 @@ def layer_counts(batch: Batch, truth: HitTruth, num_untrained: Mapping[str, int]
     return counts
 
 
-def event_layer_counts(schemes: Mapping[str, EventScheme], events: pl.DataFrame) -> dict[str, LayerCounts]:
+def event_layer_counts(layers: Mapping[str, LabelledEvents]) -> dict[str, LayerCounts]:
     """How often the rules of each labelling of events held in the batch."""
-    none = concat_combinations([])
-    rules = {name: scheme.rule_list for name, scheme in schemes.items()}
     return {
-        name: LayerCounts(0, none, found.apply(events).holds)
-        for name, found in rules.items()
-        if found is not None
+        name: LayerCounts(0, NO_COMBINATIONS, layer.holds)
+        for name, layer in layers.items()
+        if layer.holds is not None
     }
 
 
@@ -150,14 +154,9 @@ def add_counts(counts: Iterable[Mapping[str, LayerCounts]]) -> dict[str, LayerCo
 def _instances(instance: Int64s, offsets: Int64s, store: str) -> tuple[Attribute, Attribute]:
     """Number of instances of each event, and edges from hits to them, renumbered from 0."""
     members = np.flatnonzero(instance >= 0)
-    event = event_rows(offsets)[members]
-    pairs = pl.DataFrame({"event": event, "instance": instance[members]})
-    rank = pairs.select((pl.col("instance").rank("dense").over("event")).cast(pl.Int64) - 1).to_series()
-    number = rank.to_numpy()
-    num_instances = np.zeros(len(offsets) - 1, np.int64)
-    np.maximum.at(num_instances, event, number + 1)
-    edges = np.stack([members - offsets[event], number])
     starts = np.searchsorted(members, offsets)
+    number, num_instances = dense_ranks(instance[members], starts)
+    edges = np.stack([members - offsets[event_rows(starts)], number])
     return (
         Attribute(f"{store}/num_nodes", num_instances),
         Attribute(f"hit_cluster-truth_{store}/edge_index", edges, starts, axis=1),

@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from numl_polars.events.batch import Batch
-from numl_polars.labels.event_labels import EventScheme
+from numl_polars.labels.event_labels import EventScheme, LabelledEvents
 from numl_polars.labels.hits import HitTruth, LayerTruth
 from numl_polars.labels.layers import SEMANTIC, suffix
 from numl_polars.labels.particle_scheme import FAULTS, ParticleScheme
@@ -137,11 +137,12 @@ def _not_first(particles: pl.DataFrame) -> Bools:
 
 
 def enter_event_unlabelled(
-    ledger: Ledger, scheme: EventScheme, codes: Int64s, missing: Bools, events: pl.DataFrame, prefix: str
+    ledger: Ledger, scheme: EventScheme, labelled: LabelledEvents, events: pl.DataFrame, prefix: str
 ) -> None:
     """Reject events that no rule labels, with what the rules read; remark on those given a class."""
     shown = {name: events[name] for name in events.columns if name != EVENT_INDEX}
     about = ", ".join(f"{name} {{{name}}}" for name in shown)
+    codes, missing = labelled.codes, labelled.missing
     given = f"given class {scheme.classes[codes[missing][0]]}: " if missing.any() else ""
     before = f"{prefix}: " if prefix else ""
     offsets = np.arange(len(codes) + 1)

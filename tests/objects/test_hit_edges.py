@@ -5,11 +5,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from numl_polars.objects import hit_edges as module
-from numl_polars.objects.edges import counting_order
 from numl_polars.objects.hit_edges import hit_edges
 
 
@@ -73,9 +70,3 @@ def test_hit_edges__events_with_shared_positions_stand_in_their_place(
         alone = hit_edges(plane[own], position[own], np.array([0, offsets[event + 1] - offsets[event]]))
         assert np.array_equal(edges[:, starts[event] : starts[event + 1]], alone.joint[0])
     assert set(edges[0, starts[2] : starts[3]].tolist()) == set(range(24))
-
-
-@given(keys=st.lists(st.integers(0, 6), max_size=30))
-@pytest.mark.parametrize("run", [counting_order, counting_order.py_func], ids=["compiled", "python"])
-def test_counting_order__is_a_stable_sort(run, keys: list[int]) -> None:  # type: ignore[no-untyped-def]
-    assert run(np.array(keys, np.int64), 7).tolist() == np.argsort(keys, kind="stable").tolist()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from numl_polars.errors import LabelError, LabelWarning
 from numl_polars.labels.context import PARTICLES
-from numl_polars.labels.event_labels import EventScheme
+from numl_polars.labels.event_labels import EventDecision, EventScheme
 from numl_polars.labels.outside.given import (
     GivenLabels,
     call_name,
@@ -186,8 +186,8 @@ class PynumlEventLabels(PynumlScheme, EventScheme):
         own = check_columns(self.name, names, (EVENT_INDEX,))
         object.__setattr__(self, "columns", {EVENT_TABLE: (EVENT_INDEX, *own)})
 
-    def decide(self, events: pl.DataFrame) -> Int64s:
-        """Class of each event, int64 (events,), position in `classes`, -1 for none."""
+    def decide(self, events: pl.DataFrame) -> EventDecision:
+        """Classes of events, -1 for those on which the labeller fails."""
         table = _to_pandas(self, EVENT_TABLE, events)
         failures: Failures = []
         given: list[Any] = [None] * events.height
@@ -197,7 +197,7 @@ class PynumlEventLabels(PynumlScheme, EventScheme):
             except Exception as error:
                 failures.append((event, error))
         _warn_of(failures, self.name, events.height, "which stay without label")
-        return _event_codes(self, events[EVENT_INDEX], given)
+        return EventDecision(_event_codes(self, events[EVENT_INDEX], given))
 
 
 def _event_codes(scheme: Scheme, event_index: pl.Series, given: list[Any]) -> Int64s:
