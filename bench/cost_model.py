@@ -47,6 +47,9 @@ EMPTY = 0.57
 THINNED = {"edep_table": 3, "spacepoint_table": 10}
 LEAST_EVENT = 1000
 IDENTIFIERS = ("hit_id", "g4_id", "parent_id")
+TIMES = ("local_time", "drift")
+NOISE = 0.01
+"""Ticks or cm, as fitted times have: simulated planes share times, so that large events would go to Qhull."""
 KEYS = ("event_id", "event_id.seq", "event_id.seq_cnt")
 
 TABLES = ("hit_table", "particle_table", "edep_table", "spacepoint_table")
@@ -167,6 +170,7 @@ def regroup(source: Path, target: Path, groups: Sequence[range], thinned: Mappin
     Of the tables in `thinned`, one row in so many is kept.
     """
     with nl.open(source) as events, h5py.File(source, locking=False) as old, h5py.File(target, "w") as new:
+        random = np.random.default_rng(2)
         group_of = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
         place_of = np.concatenate([np.arange(len(group)) for group in groups])
         for table in events.tables:
@@ -185,6 +189,8 @@ def regroup(source: Path, target: Path, groups: Sequence[range], thinned: Mappin
                     values = np.where(
                         values > 0 if name == "parent_id" else values >= 0, values + shift, values
                     )
+                if name in TIMES:
+                    values = (values + random.normal(scale=NOISE, size=values.shape)).astype(values.dtype)
                 write(new, f"{table}/{name}", values)
             lines, counts = np.unique(of, return_counts=True)
             ids = np.stack([np.ones_like(of), np.zeros_like(of), of], axis=1)

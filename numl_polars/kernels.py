@@ -4,9 +4,9 @@ Kernels take and return NumPy arrays, check nothing and raise nothing. Their arg
 importing a kernel's module compiles it, or loads it from the cache on disk; inputs may be read-only, as
 columns are. `kernel.py_func` is the same loop as plain Python.
 
-Large kernels are made of functions that only kernels call: a `step` is compiled by itself, but without
-counting references to its arrays, which at each call would cost more than its work (so it can make no
-arrays); what is `inlined` becomes part of its caller.
+Large kernels are made of functions that only kernels call: a `step` is compiled without counting references
+to its arrays, which at each call would cost more than its work (so it can make no arrays); what is `inlined`
+becomes part of its caller.
 """
 
 from collections.abc import Callable
@@ -39,11 +39,10 @@ def kernel(*arguments: types.Type) -> Callable[[Callable[..., Any]], Any]:
     return njit(arguments, cache=True, nogil=True)
 
 
-def step(*arguments: types.Type) -> Callable[[Callable[..., Any]], Any]:
-    """Decorator that compiles a function for arguments of these types, without counts of references."""
-    options: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False}
-    decorator: Callable[[Callable[..., Any]], Any] = njit(arguments, **options)
-    return decorator
+def step(function: Callable[..., Any]) -> Any:
+    """Decorator for a function that kernels call; a kernel loaded from the cache has its own copy."""
+    options: dict[str, Any] = {"nogil": True, "_nrt": False}
+    return njit(**options)(function)
 
 
 def inlined(function: Callable[..., Any]) -> Any:

@@ -39,7 +39,7 @@ class Categories:
         self._bounds = np.zeros(_FIRST_ENTRIES + 1, np.int64)
         self._words = np.empty(_FIRST_WORDS, np.int64)
         self._number = 0
-        self._texts = pa.array([], pa.string())
+        self._texts = _strings([])
 
     def __len__(self) -> int:
         return self._number
@@ -99,7 +99,7 @@ class Categories:
                 data[bounds[i] : bounds[i + 1]].rstrip(b"\0").decode("utf-8", "backslashreplace")
                 for i in range(len(self._texts), self._number)
             ]
-            self._texts = pa.concat_arrays([self._texts, pa.array(new, pa.string())])
+            self._texts = pa.concat_arrays([self._texts, _strings(new)])
         return self._texts
 
     def array(self, codes: Codes) -> pa.DictionaryArray:
@@ -108,6 +108,15 @@ class Categories:
             pa.uint32(), len(codes), [None, pa.py_buffer(np.ascontiguousarray(codes))]
         )
         return pa.DictionaryArray.from_arrays(indices, self.texts)
+
+
+def _strings(texts: list[str]) -> pa.Array:
+    """Arrow strings; `pyarrow.array` of a list would import pandas wherever that is installed."""
+    encoded = [text.encode() for text in texts]
+    offsets = np.zeros(len(texts) + 1, np.int32)
+    np.cumsum([len(one) for one in encoded], out=offsets[1:])
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
+    return pa.Array.from_buffers(pa.string(), len(texts), buffers)
 
 
 def _widened(values: NDArray[np.bytes_], width: int) -> NDArray[np.bytes_]:

@@ -9,7 +9,7 @@ it counts from the end.
 import numpy as np
 from numpy.typing import NDArray
 
-from numl_polars.kernels import Arcs, Int64, Places, Scalars, UInt64, Vectors, inlined, step
+from numl_polars.kernels import inlined, step
 from numl_polars.objects.delaunay.halves import precedes
 from numl_polars.objects.delaunay.predicates import in_circle, orientation
 
@@ -73,7 +73,7 @@ def _remove(arcs: UInt32s, store: UInt64s, arc: int) -> None:
     store[FREE] = lower
 
 
-@step(Vectors, Arcs, Places, Int64, Int64, Scalars)
+@step
 def triangulate_few(
     points: Float64s, arcs: UInt32s, store: UInt64s, start: int, stop: int, terms: Float64s
 ) -> int:
@@ -126,7 +126,7 @@ def _furthest(points: Float64s, arcs: UInt32s, arc: int, axis: int, wants_last: 
     return arc
 
 
-@step(Vectors, Arcs, Places, UInt64, UInt64, Int64, Scalars)
+@step
 def merge(
     points: Float64s, arcs: UInt32s, store: UInt64s, left: int, right: int, axis: int, terms: Float64s
 ) -> int:

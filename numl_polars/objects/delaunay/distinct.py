@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from numl_polars.kernels import Int64, Int64s, Marks, ReadVectors, Vectors, kernel, step
+from numl_polars.kernels import Int64s, ReadVectors, kernel, step
 
 Float64s = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -12,7 +12,7 @@ Bools = NDArray[np.bool_]
 _FACTORS = 0x9E3779B97F4A7C1, 0xC2B2AE3D27D4EB4
 
 
-@step(ReadVectors, Int64, Int64, Vectors, Marks, Marks)
+@step
 def gather_distinct(points: Float64s, start: int, stop: int, found: Float64s, rows: Rows, table: Rows) -> int:
     """Copy the points ``[start, stop)`` without repeats; the first of those at one position stays.
 

@@ -7,7 +7,7 @@ quarter turn: what is right of a point in one order is right of it in the other,
 import numpy as np
 from numpy.typing import NDArray
 
-from numl_polars.kernels import Int64, Marks, Vectors, inlined, step
+from numl_polars.kernels import inlined, step
 
 Float64s = NDArray[np.float64]
 Int64s = NDArray[np.int64]
@@ -31,7 +31,7 @@ def _swap(points: Float64s, rows: Int64s, i: int, j: int) -> None:
     points[j, 0], points[j, 1], rows[j] = x, y, row
 
 
-@step(Vectors, Marks, Int64, Int64, Int64, Int64)
+@step
 def halve(points: Float64s, rows: Int64s, start: int, stop: int, middle: int, axis: int) -> None:
     """Reorder ``[start, stop)`` so that what precedes ``points[middle]`` along the axis stands before it.
 
@@ -70,7 +70,7 @@ def halve(points: Float64s, rows: Int64s, start: int, stop: int, middle: int, ax
             low = place + 1
 
 
-@step(Vectors, Marks, Int64, Int64)
+@step
 def sort_few(points: Float64s, rows: Int64s, start: int, stop: int) -> None:
     """Sort ``[start, stop)`` along axis 0, by insertion; `rows` are reordered with `points`."""
     for i in range(start + 1, stop):

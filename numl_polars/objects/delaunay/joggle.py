@@ -14,7 +14,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from numl_polars.kernels import Int64s, ReadVectors, Scalars, inlined, kernel, step
+from numl_polars.kernels import Int64s, ReadVectors, inlined, kernel, step
 from numl_polars.objects.delaunay.predicates import NUM_TERMS, orientation
 
 Float64s = NDArray[np.float64]
@@ -52,7 +52,7 @@ def _amplitude(points: Float64s) -> float:
     return amplitude if narrow > _NARROWEST * amplitude else 0.0
 
 
-@step(ReadVectors, Scalars)
+@step
 def _on_one_line(points: Float64s, terms: Float64s) -> bool:
     other = 0
     for p in range(1, len(points)):

@@ -10,7 +10,7 @@ float32 never do.
 import numpy as np
 from numpy.typing import NDArray
 
-from numl_polars.kernels import Float64, Int64, Scalars, inlined, step
+from numl_polars.kernels import inlined, step
 
 Float64s = NDArray[np.float64]
 
@@ -54,7 +54,7 @@ def _lost(a: float, b: float, product: float) -> float:
     return a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low)
 
 
-@step(Scalars, Int64, Float64, Float64)
+@step
 def _add_product(terms: Float64s, num: int, a: float, b: float) -> int:
     """Add ``a * b`` to an expansion; its new length."""
     product = a * b
@@ -64,7 +64,7 @@ def _add_product(terms: Float64s, num: int, a: float, b: float) -> int:
     return _grown(terms, num, product)
 
 
-@step(Scalars, Int64, Float64, Float64, Float64, Float64)
+@step
 def _add_product_of_four(terms: Float64s, num: int, a: float, b: float, c: float, d: float) -> int:
     """Add ``a * b * c * d`` to an expansion; its new length."""
     left, right = a * b, c * d
@@ -78,7 +78,7 @@ def _add_product_of_four(terms: Float64s, num: int, a: float, b: float, c: float
     return _add_product(terms, num, left, right)
 
 
-@step(Scalars, Int64, *[Float64] * 6)
+@step
 def _add_lifted(
     terms: Float64s, num: int, px: float, py: float, qx: float, qy: float, rx: float, ry: float
 ) -> int:
@@ -89,7 +89,7 @@ def _add_lifted(
     return _add_product_of_four(terms, num, py, py, -qy, rx)
 
 
-@step(*[Float64] * 6, Scalars)
+@step
 def _exact_orientation(
     ax: float, ay: float, bx: float, by: float, cx: float, cy: float, terms: Float64s
 ) -> float:
@@ -110,7 +110,7 @@ def _is_exact(a: float, b: float, difference: float) -> bool:
     return (a - (difference + part)) + (part - b) == 0.0
 
 
-@step(*[Float64] * 8, Scalars)
+@step
 def _exact_circle(
     ax: float,
     ay: float,

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numl_polars import kernels
-from numl_polars.kernels import Arcs, Int64, Marks, Pairs, Places, ReadVectors, Scalars, Vectors, kernel, step
+from numl_polars.kernels import ReadVectors, kernel, step
 from numl_polars.objects.delaunay.arcs import CCW, FREE, NONE, ONE, ORIGIN, USED, merge, triangulate_few
 from numl_polars.objects.delaunay.distinct import gather_distinct
 from numl_polars.objects.delaunay.halves import halve, sort_few
@@ -20,7 +20,7 @@ _DEEPEST = 80  # open ranges: two for each halving
 _ACROSS, _ALONG, _SORTED = range(3)
 
 
-@step(Vectors, Marks, Int64, Arcs, Places, Pairs, Places, Scalars)
+@step
 def _subdivide(
     points: Float64s,
     rows: Int64s,
@@ -65,7 +65,7 @@ def _subdivide(
                 num_ranges += 1
 
 
-@step(Arcs, Places, Marks, Int64, kernels.Int64s, Int64, Int64, Pairs, Int64, Marks, Places)
+@step
 def _write_edges(
     arcs: UInt32s,
     store: UInt64s,
