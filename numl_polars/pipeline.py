@@ -28,7 +28,7 @@ from numl_polars.events.partition import balanced_ranges, batch_ranges
 from numl_polars.labels.rule_usage import RuleUsage
 from numl_polars.mpi import World, world
 from numl_polars.objects.hit_graph import Built, HitGraph
-from numl_polars.objects.layers import LayerCounts, add_counts
+from numl_polars.objects.layer_counts import LayerCounts, add_counts
 from numl_polars.objects.ledger import REASONS, concat_ledgers
 from numl_polars.output.files import finish, unfinished, writing
 from numl_polars.output.hdf5 import Hdf5Writer

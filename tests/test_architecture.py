@@ -1,6 +1,7 @@
 """Fences between packages, held by reading the imports of every module."""
 
 import ast
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -140,6 +141,15 @@ def test_architecture__the_package_itself_imports_next_to_nothing() -> None:
     assert "numl_polars.threads" in at_run_time
     at_run_time -= {"numl_polars.threads"}
     assert [name for name in at_run_time if name.partition(".")[0] not in sys.stdlib_module_names] == []
+
+
+def test_architecture__kernels_wait_for_the_pipeline() -> None:
+    # what a rank imports before it is its turn to compile: ranks must not write the cache together
+    before = ("process", "pipeline", "objects.hit_graph", "labels.outside.loading", "events.file")
+    lines = [f"import numl_polars.{name}" for name in before]
+    script = "\n".join([*lines, "import sys; print('numba' in sys.modules)"])
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
 
 
 @pytest.mark.parametrize("library", FENCES)

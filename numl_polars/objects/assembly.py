@@ -17,7 +17,8 @@ from numl_polars.labels.hits import HitTruth, hit_truth, int64
 from numl_polars.labels.layers import EVENT, suffix
 from numl_polars.objects.batch import Attribute, ObjectBatch
 from numl_polars.objects.hit_edges import HitEdges, hit_edges
-from numl_polars.objects.layers import LayerAttributes, event_layer_counts, layer_counts, trained_codes
+from numl_polars.objects.layer_counts import event_layer_counts, layer_counts
+from numl_polars.objects.layers import LayerAttributes, trained_codes
 from numl_polars.objects.ledger import Ledger
 from numl_polars.objects.ranking import counting_order
 from numl_polars.objects.rows import KeptRows, event_rows

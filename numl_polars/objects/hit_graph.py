@@ -15,7 +15,7 @@ from numl_polars.labels.hits import deposit_columns
 from numl_polars.labels.layers import EVENT, SEMANTIC, as_layers, check_distinct
 from numl_polars.labels.particle_scheme import ParticleScheme
 from numl_polars.objects.batch import ObjectBatch
-from numl_polars.objects.layers import LayerCounts
+from numl_polars.objects.layer_counts import LayerCounts
 from numl_polars.schema import (
     EVENT_INDEX,
     EVENT_TABLE,

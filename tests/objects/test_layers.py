@@ -11,7 +11,7 @@ import numl_polars as nl
 from numl_polars.errors import LabelError, OptionError
 from numl_polars.labels import both, event, is_muon, num_deposits
 from numl_polars.labels.layers import EVENT, SEMANTIC, as_layers
-from numl_polars.objects.layers import add_counts
+from numl_polars.objects.layer_counts import add_counts
 from tests.builder import Event, particles, simple_event, write_events
 
 
