@@ -5,17 +5,16 @@ An event truly costs what the model of `numl_polars/events/cost.py` says, times 
 model does not know. Cuts by the model are compared with cuts by numbers of rows. Nothing is processed.
 """
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from time import process_time
 
 import click
 import numpy as np
 from numpy.typing import NDArray
+from results import Measure, Results, Table
 from rich.console import Console
-from rich.table import Table
 
 from numl_polars.events.cost import GRAPH, cut_costs, event_costs
 from numl_polars.events.partition import ReadTwice, balanced_ranges
@@ -37,6 +36,7 @@ VALUES = {
 DUNE = {"hit_table": 950, "particle_table": 520, "edep_table": 2450, "spacepoint_table": 240}
 COSMICS = {"hit_table": 15_700, "particle_table": 2_500, "edep_table": 19_000, "spacepoint_table": 7_000}
 RANKS = (2, 8, 64, 256, 1024, 4096)
+MOST_ABOVE_MEAN = 1.03
 
 console = Console()
 if not console.is_terminal:
@@ -163,10 +163,16 @@ def main(seed: int, noise: float, json_file: Path | None) -> None:
         )
         assert twice is not None
         results[name] = [balance(rows, costs, true, twice, ranks) for ranks in RANKS]
-        console.print(table_of(name, costs, results[name]))
+        largest = costs.max() / costs[costs >= GRAPH].mean()
+        console.print(
+            table_of(f"{name} (costliest event: {largest:.0f} times the mean)", results[name]).rich()
+        )
     if json_file is not None:
-        content = {name: [asdict(one) for one in found] for name, found in results.items()}
-        json_file.write_text(json.dumps({"noise": noise, "seed": seed, "files": content}, indent=2) + "\n")
+        Results(
+            measures=[measure_of(name, one) for name, found in results.items() for one in found[-2:]],
+            tables=[table_of(f"{name}: slowest rank to mean", found) for name, found in results.items()],
+            notes=[f"noise: each event takes longer or shorter than the model says by a random {noise:.0%}"],
+        ).write(json_file)
 
 
 def balance(rows: Rows, costs: Int64s, true: NDArray[np.float64], twice: ReadTwice, ranks: int) -> Balance:
@@ -210,27 +216,34 @@ def slowest(ranks: NDArray[np.float64]) -> float:
     return float(ranks.max() / ranks.mean())
 
 
-def table_of(name: str, costs: Int64s, found: list[Balance]) -> Table:
-    largest = costs.max() / costs[costs >= GRAPH].mean()
-    table = Table(
-        title=f"{name}: slowest rank to mean (costliest event: {largest:.0f} times the mean with hits)"
+def measure_of(name: str, one: Balance) -> Measure:
+    """At most 3 % above the mean, or what the costliest event alone makes of it."""
+    return Measure(
+        f"slowest rank to mean, {name}, {one.ranks:,} ranks",
+        value=one.by_cost,
+        at_most=max(MOST_ABOVE_MEAN, one.bound + 1e-9),
     )
-    for column in (
+
+
+def table_of(title: str, found: list[Balance]) -> Table:
+    columns = (
         "ranks", "mean s", "bound", "by cost", "by rows", "by cost, noise", "by rows, noise",
         "merged file", "blind to chunks", "read twice", "plan ms",
-    ):  # fmt: skip
-        table.add_column(column, justify="right")
+    )  # fmt: skip
+    table = Table(title, columns)
     for one in found:
         ratios = (
             one.bound, one.by_cost, one.by_rows, one.by_cost_noise, one.by_rows_noise,
             one.with_chunks, one.blind_to_chunks,
         )  # fmt: skip
-        table.add_row(
-            f"{one.ranks:,}",
-            f"{one.share_s:,.2f}",
-            *(f"{ratio:.3f}" for ratio in ratios),
-            f"{one.read_twice:.1%}",
-            f"{1000 * one.plan_s:.0f}",
+        table.rows.append(
+            [
+                f"{one.ranks:,}",
+                f"{one.share_s:,.2f}",
+                *(f"{ratio:.3f}" for ratio in ratios),
+                f"{one.read_twice:.1%}",
+                f"{1000 * one.plan_s:.0f}",
+            ]
         )
     return table
 

@@ -13,7 +13,6 @@ os.environ |= {"POLARS_MAX_THREADS": "1", "NUMBA_NUM_THREADS": "1", "OMP_NUM_THR
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,8 +24,8 @@ import click
 import h5py
 import numpy as np
 from numpy.typing import NDArray
+from results import Results, Table
 from rich.console import Console
-from rich.table import Table
 from scipy.optimize import nnls
 
 import numl_polars as nl
@@ -110,19 +109,15 @@ def main(events: int, repeats: int, json_file: Path | None) -> None:
     fitted = {stage: fit(measured, stage) for stage in STAGES}
     inflated = inflated_value(work / "dune.simulated.h5")
     total = np.sum([fitted[stage] for stage in STAGES], axis=0)
-    console.print(coefficients(fitted, measured), judgement(fitted, measured), by_file(fitted, measured))
+    tables = [coefficients(fitted, measured), judgement(fitted, measured), by_file(fitted, measured)]
+    found = lines(total, inflated)
+    console.print(*(table.rich() for table in tables))
     console.print("[bold]for numl_polars/events/cost.py[/bold]")
-    console.print(lines(total, inflated), highlight=False)
+    console.print(found, highlight=False)
     if json_file is not None:
-        content = {
-            "ns": {
-                stage: dict(zip(DRIVERS, values.tolist(), strict=True)) for stage, values in fitted.items()
-            },
-            "inflated_value_ns": inflated,
-            "shares": shares(measured),
-            "judgement": {name: judge(fitted, measured, name) for name in [*STAGES, "whole"]},
-        }
-        json_file.write_text(json.dumps(content, indent=2) + "\n")
+        Results(tables=tables, notes=[f"for `numl_polars/events/cost.py`: {' '.join(found.split())}"]).write(
+            json_file
+        )
 
 
 # ---- files
@@ -319,35 +314,34 @@ def shares(measured: Measured) -> dict[str, float]:
 
 
 def coefficients(fitted: dict[str, NDArray[np.float64]], measured: Measured) -> Table:
-    table = Table(title="Nanoseconds by stage")
-    table.add_column("stage")
-    for name in (*DRIVERS, "share of time"):
-        table.add_column(name.removesuffix("_table").replace("_", " "), justify="right")
+    drivers = (name.removesuffix("_table").replace("_", " ") for name in DRIVERS)
+    table = Table("Nanoseconds by stage", ("stage", *drivers, "share of time"))
     for stage, values in fitted.items():
         used = STAGES[stage]
         cells = [f"{value:,.0f}" if name in used else "" for name, value in zip(DRIVERS, values, strict=True)]
-        table.add_row(stage, *cells, f"{shares(measured)[stage]:.0%}")
-    table.add_row("sum", *(f"{value:,.0f}" for value in np.sum(list(fitted.values()), axis=0)), "")
+        table.rows.append([stage, *cells, f"{shares(measured)[stage]:.0%}"])
+    total = np.sum(list(fitted.values()), axis=0)
+    table.rows.append(["sum", *(f"{value:,.0f}" for value in total), ""])
     return table
 
 
 def judgement(fitted: dict[str, NDArray[np.float64]], measured: Measured) -> Table:
-    table = Table(title=f"{len(measured.source[1::2])} batches that were not fitted")
-    table.add_column("")
-    for name in ("R²", "sum is off by", "median |off|", "90 % within", "most"):
-        table.add_column(name, justify="right")
+    table = Table(
+        f"{len(measured.source[1::2])} batches that were not fitted",
+        ("stage", "R²", "sum is off by", "median off", "90 % within", "most"),
+    )
     for stage in (*STAGES, "whole"):
         found = judge(fitted, measured, stage)
         off = (f"{found['bias']:+.1%}", *(f"{found[name]:.1%}" for name in ("median", "p90", "most")))
-        table.add_row(stage, f"{found['r2']:.3f}", *off)
+        table.rows.append([stage, f"{found['r2']:.3f}", *off])
     return table
 
 
 def by_file(fitted: dict[str, NDArray[np.float64]], measured: Measured) -> Table:
-    table = Table(title="By how much the sums of a file's batches are off, which were not fitted")
-    table.add_column("file")
-    for name in (*STAGES, "whole", "µs a hit"):
-        table.add_column(name, justify="right")
+    table = Table(
+        "By how much the sums of a file's batches are off, which were not fitted",
+        ("file", *STAGES, "whole", "µs a hit"),
+    )
     source = np.array(measured.source[1::2])
     drivers = measured.drivers[1::2]
     for name in dict.fromkeys(measured.source):
@@ -356,7 +350,7 @@ def by_file(fitted: dict[str, NDArray[np.float64]], measured: Measured) -> Table
         told = np.array([(drivers[own] @ fitted[stage]).sum() for stage in STAGES])
         off = [*(told / taken - 1), told.sum() / taken.sum() - 1]
         a_hit = taken.sum() / drivers[own, DRIVERS.index("hit_table")].sum() / 1000
-        table.add_row(name, *(f"{value:+.1%}" for value in off), f"{a_hit:.2f}")
+        table.rows.append([name, *(f"{value:+.1%}" for value in off), f"{a_hit:.2f}"])
     return table
 
 

@@ -1,7 +1,7 @@
 """Steps of a pipeline that overlap: one goes on in a thread while the others do."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -10,7 +10,9 @@ U = TypeVar("U")
 _WAITING = 1
 
 
-def overlapped(function: Callable[[T], U], items: Iterable[T], *, spare_core: bool) -> Iterator[U]:
+def overlapped(
+    function: Callable[[T], U], items: Iterable[T], *, spare_core: bool
+) -> Generator[U, None, None]:
     """What `function` makes of each item, in order; one item in advance, in a thread of its own.
 
     Taken from a source, it prepares the next item while this one is used; put behind an iterator, it finishes

@@ -82,5 +82,20 @@ def test_overlapped__fault_of_the_source_or_the_user_leaves_no_thread(spare_core
         list(overlapped(lambda item: item, source(), spare_core=spare_core))
     results = overlapped(lambda item: item, range(10), spare_core=spare_core)
     next(results)
-    results.close()  # type: ignore[attr-defined]
+    results.close()
     assert threading.active_count() == before
+
+
+def test_overlapped__closing_waits_for_what_runs() -> None:
+    may_end, ended = threading.Event(), []
+
+    def work(item: int) -> None:
+        if item == 1:
+            may_end.wait(10)
+            ended.append(True)
+
+    results = overlapped(work, range(3), spare_core=True)
+    next(results)
+    threading.Timer(0.05, may_end.set).start()
+    results.close()
+    assert ended == [True]

@@ -2,13 +2,19 @@
 
 The edges are those of Delaunay's triangulation; where several are right, that of Qhull with joggled input, as
 in pynuml (see `numl_polars.objects.delaunay.joggle`).
+
+Hits of several planes at one position are all triangulated, as the joggle moves them apart. But Qhull then
+often finds that its joggle was too small, and draws another: such events (one of 30 in simulated samples,
+next to none in real ones) are left to Qhull, on a spare core if there is one.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from numl_polars.jobs import run_jobs
 from numl_polars.objects.delaunay.distinct import repeats_of_position
 from numl_polars.objects.delaunay.joggle import joggle
 from numl_polars.objects.delaunay.triangulate import triangulate
@@ -69,39 +75,52 @@ def hit_edges(plane: Int64s, position: NDArray[np.float32], offsets: Int64s) -> 
     repeated[order[repeats]] = True
     order = order[~repeats]
     cells = np.searchsorted(cell[order], np.arange(num_cells + 1))
-    planar, planar_offsets = triangulate(joggle(points[order], cells), cells, label[order])
-
     rows = np.flatnonzero(finite & ~repeated)
     bounds = np.searchsorted(rows, offsets)
+    planar, joint = _triangulated(points, label, (order, cells), (rows, bounds))
     return HitEdges(
-        joint=_joint_edges(points[rows], bounds, label[rows]),
-        planar=(planar, planar_offsets[::num_planes]),
-        nonfinite=~finite,
-        repeated=repeated,
+        joint=joint, planar=(planar[0], planar[1][::num_planes]), nonfinite=~finite, repeated=repeated
     )
 
 
-def _joint_edges(points: NDArray[np.float64], offsets: Int64s, labels: Int64s) -> tuple[Int64s, Int64s]:
-    """Edges of sets in which hits of several planes may share a position; see `triangulate`.
+def _triangulated(
+    points: NDArray[np.float64], label: Int64s, planar: tuple[Int64s, Int64s], joint: tuple[Int64s, Int64s]
+) -> tuple[tuple[Int64s, Int64s], tuple[Int64s, Int64s]]:
+    """Edges and their offsets, of the planar and of the joint sets, each given as rows and their offsets."""
+    rows, offsets = joint
+    event = event_rows(offsets)
+    is_shared = repeats_of_position(points[rows], offsets)
+    left = np.unique(event[is_shared]).tolist()
+    others = rows[~np.isin(event, left)]
+    edges: dict[str | int, tuple[Int64s, Int64s]] = {}
 
-    Those hits are all triangulated, as the joggle moves them apart. But Qhull then often finds that its
-    joggle was too small, and draws another, so such sets (one of 30) are left to Qhull.
-    """
-    which = event_rows(offsets)
-    by_qhull = {}
-    for s in np.unique(which[repeats_of_position(points, offsets)]).tolist():
-        own = slice(offsets[s], offsets[s + 1])
-        found = _qhull_edges(points[own])
-        if found is not None:
-            by_qhull[s] = labels[own][found]
-    rows = np.flatnonzero(~np.isin(which, list(by_qhull)))
-    bounds = np.searchsorted(rows, offsets)
-    edges, edge_offsets = triangulate(joggle(points[rows], bounds), bounds, labels[rows])
-    counts = np.diff(edge_offsets)
-    pieces, done = [], 0
-    for s, found in by_qhull.items():
-        pieces += [edges[:, done : edge_offsets[s]], found]
-        done, counts[s] = edge_offsets[s], found.shape[1]
+    def find(key: str | int, members: Int64s, sets: Int64s) -> None:
+        edges[key] = triangulate(joggle(points[members], sets), sets, label[members])
+
+    def find_by_kernel() -> None:
+        find("planar", *planar)
+        find("joint", others, np.searchsorted(others, np.append(rows, len(points))[offsets]))
+
+    def find_by_qhull(event: int) -> None:
+        members = rows[offsets[event] : offsets[event + 1]]
+        found = _qhull_edges(points[members])
+        if found is None:
+            find(event, members, np.array([0, len(members)]))
+        else:
+            edges[event] = label[members][found], np.array([0, found.shape[1]])
+
+    run_jobs([find_by_kernel, *(partial(find_by_qhull, event) for event in left)])
+    return edges["planar"], _with_others(*edges["joint"], {event: edges[event][0] for event in left})
+
+
+def _with_others(edges: Int64s, offsets: Int64s, others: dict[int, Int64s]) -> tuple[Int64s, Int64s]:
+    """Edges and offsets of events, with those of `others`, which have none yet, in their places."""
+    counts, pieces, done = np.diff(offsets), [], 0
+    for event, found in others.items():
+        pieces += [edges[:, done : offsets[event]], found]
+        done, counts[event] = offsets[event], found.shape[1]
+    if not pieces:
+        return edges, offsets
     whole = np.concatenate([*pieces, edges[:, done:]], axis=1)
     return whole, np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
 

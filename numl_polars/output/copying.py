@@ -1,4 +1,9 @@
-"""Objects copied from one graph file to another, and looked at again where they were written."""
+"""Objects copied from one graph file to another, and looked at again where they were written.
+
+HDF5 is asked for types and places object by object, under its lock. The values of a window of objects are
+read, checked and written beside it, in a thread, while HDF5 is asked for those of the next: even a single
+core gains, for disks make threads wait.
+"""
 
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +22,8 @@ from numl_polars.output.files import writing
 from numl_polars.output.hdf5 import Record, create_record, keep_little, not_an_object, reading
 from numl_polars.output.headers import ObjectReader
 from numl_polars.output.layout import may_be_empty
-from numl_polars.output.windows import WindowBuffer, one_ahead, windows
+from numl_polars.output.windows import WindowBuffer, windows
+from numl_polars.overlap import overlapped
 from numl_polars.tables.store import open_hdf5
 
 Advance = Callable[[int], None]
@@ -164,9 +170,13 @@ def copy_objects(
     with open_hdf5(path) as file, path.open("rb", buffering=0) as values_file:
         keep_little(file)
         objects = ObjectReader(file, values_file.fileno(), attributes.forms)
-        with closing(one_ahead(jobs(objects))) as done:
+        with closing(overlapped(_run, jobs(objects), spare_core=True)) as done:
             for number in done:
                 advance(number)
+
+
+def _run(job: Callable[[], int]) -> int:
+    return job()
 
 
 def _records(objects: ObjectReader, names: Sequence[str], path: Path) -> Iterator[Record]:
@@ -211,7 +221,7 @@ def changed_objects(
             yield partial(check, window, row)
             row += len(window)
 
-    with closing(one_ahead(jobs())) as done:
+    with closing(overlapped(_run, jobs(), spare_core=True)) as done:
         for number in done:
             advance(number)
     differ = (types != copied.type_checksums) | (values != copied.value_checksums)

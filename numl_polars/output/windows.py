@@ -1,13 +1,6 @@
-"""Records of graph files moved in windows of some megabytes, by a thread of their own.
+"""Records of graph files in windows of some megabytes, whose values are moved together."""
 
-HDF5 is asked for types and places object by object, under its lock. The values of a window are then read,
-checked and written beside it while HDF5 is asked for those of the next.
-"""
-
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +8,6 @@ from numpy.typing import NDArray
 from numl_polars.output.extents import read_extents
 from numl_polars.output.hdf5 import Record
 
-T = TypeVar("T")
 WINDOW_BYTES = 1 << 23
 WINDOW_RECORDS = 1000  # of small objects what is known takes more room than their values
 _WORD_BYTES = 8
@@ -36,21 +28,6 @@ def windows(records: Iterable[Record]) -> Iterator[list[Record]]:
         num_bytes += record.num_bytes
     if window:
         yield window
-
-
-def one_ahead(jobs: Iterable[Callable[[], T]]) -> Generator[T, None, None]:
-    """What each job returns, in order: each runs in one other thread while the next is made."""
-    pool = ThreadPoolExecutor(1)
-    try:
-        running: deque[Future[T]] = deque()
-        for job in jobs:
-            running.append(pool.submit(job))
-            if len(running) > 1:
-                yield running.popleft().result()
-        while running:
-            yield running.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 class WindowBuffer:

@@ -13,9 +13,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from numl_polars.jobs import Job, run_jobs
 from numl_polars.tables.chunks import REFERENCE, ChunkedRows, ContiguousRows, raw_rows
 from numl_polars.tables.heap import heap_values
-from numl_polars.tables.jobs import Job, run_jobs
 from numl_polars.tables.raw_file import RawError, RawFile
 from numl_polars.tables.strings import Categories, string_width
 

@@ -1,6 +1,3 @@
-import threading
-from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +7,7 @@ from hypothesis import strategies as st
 
 from numl_polars.output import windows as module
 from numl_polars.output.hdf5 import Record
-from numl_polars.output.windows import WindowBuffer, one_ahead, windows
+from numl_polars.output.windows import WindowBuffer, windows
 
 
 def record(num_bytes: int, place: int | None = 0, values: bytes = b"") -> Record:
@@ -31,58 +28,6 @@ def test_windows__partition_the_records(sizes: list[int], most: int) -> None:
         assert len(window) <= 4
         if i + 1 < len(found) and len(window) < 4:
             assert total + found[i + 1][0].num_bytes > most
-
-
-def test_one_ahead__order_and_thread() -> None:
-    made: list[int] = []
-
-    def with_thread(number: int) -> tuple[int, int]:
-        return number, threading.get_ident()
-
-    def jobs() -> Iterator[Callable[[], tuple[int, int]]]:
-        for number in range(5):
-            made.append(number)
-            yield partial(with_thread, number)
-
-    found = []
-    for number, thread in one_ahead(jobs()):
-        assert max(made) <= number + 1
-        found.append(number)
-        assert thread != threading.get_ident()
-    assert found == list(range(5))
-
-
-def test_one_ahead__faults() -> None:
-    ran: list[int] = []
-
-    def job(number: int) -> int:
-        ran.append(number)
-        return 1 // (2 - number)
-
-    with pytest.raises(ZeroDivisionError):
-        list(one_ahead(partial(job, number) for number in range(6)))
-    assert set(ran) <= {0, 1, 2, 3}
-
-    def jobs() -> Iterator[Callable[[], int]]:
-        yield partial(job, 0)
-        raise KeyError("elsewhere")
-
-    with pytest.raises(KeyError, match="elsewhere"):
-        list(one_ahead(jobs()))
-
-
-def test_one_ahead__closing_waits_for_what_runs() -> None:
-    may_end, ended = threading.Event(), []
-
-    def slow() -> None:
-        may_end.wait(10)
-        ended.append(True)
-
-    running = one_ahead([lambda: None, slow, lambda: None])
-    next(running)
-    threading.Timer(0.05, may_end.set).start()
-    running.close()
-    assert ended == [True]
 
 
 def test_window_buffer__reads_and_checks(tmp_path: Path) -> None:
