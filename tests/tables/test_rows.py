@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numl_polars import EventFile, InputError
-from numl_polars.tables import jobs
+from numl_polars import EventFile, InputError, jobs
 from numl_polars.tables.chunks import ChunkedRows, ContiguousRows
 from numl_polars.tables.filters import Filters
 from numl_polars.tables.raw_file import RawFile
