@@ -8,6 +8,7 @@ merge, which one rank does. Exit status 1 if outputs differ or two ranks are not
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ import click
 import harness
 from equality import compare
 from harness import OPTIONS, WORK, Run, say
-from results import Results, Table, compared, duration, memory
+from results import Measure, Results, Table, compared, duration, memory
 
 REQUIRED = 1.8
 ALONE = ("plan", "compile", "merge")
@@ -61,6 +62,7 @@ def main(detector: str, events: int, repeats: int, quick: bool, json_file: Path 
             say(f"run {repeat + 1} of {repeats}: {taken}")
         check(results, stems)
         add_measures(results, runs, inner)
+        results.measures.append(gain_of_machine(repeats))
     harness.finish(results, json_file)
 
 
@@ -108,6 +110,26 @@ def seconds_of_events(stem: Path) -> float:
     return seconds
 
 
+LOOP = """
+from time import perf_counter
+begin, total = perf_counter(), 0
+for i in range(20_000_000):
+    total += i * i
+print(perf_counter() - begin)
+"""
+
+
+def gain_of_machine(repeats: int) -> Measure:
+    """How many times as much two processes that only count can do as one: the most that ranks can gain."""
+    alone, together = [], []
+    for _ in range(repeats):
+        for taken, number in ((alone, 1), (together, 2)):
+            command = [sys.executable, "-c", LOOP]
+            loops = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(number)]
+            taken.append(max(float(loop.communicate()[0]) for loop in loops) / number)
+    return compared("two processes that only count, at once, against one", together, alone)
+
+
 def add_measures(results: Results, runs: dict[str, list[Run]], inner: dict[str, list[float]]) -> None:
     whole = {name: [run.seconds for run in taken] for name, taken in runs.items()}
     for part, times in (("whole command", whole), ("events only", inner)):
@@ -130,7 +152,7 @@ def add_measures(results: Results, runs: dict[str, list[Run]], inner: dict[str, 
     results.tables.append(table)
     results.notes.append(
         "One rank may use both cores, where a stage of its own can; kept on one core, it shows what the "
-        "second is worth."
+        "second is worth. Two ranks can gain no more than two processes that only count."
     )
 
 
