@@ -95,7 +95,7 @@ def measure_grid(num: int, columns: int, repeats: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", type=int, default=50, help="number of sets of 1,000 points")
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     triangulate(np.zeros((1, 2)), np.array([0, 1]), np.array([0]))

@@ -15,7 +15,7 @@ Int64s = NDArray[np.int64]
 UInt32s = NDArray[np.uint32]
 UInt64s = NDArray[np.uint64]
 
-_FEW = 16  # points that are sorted along one axis instead of halved along both
+_FEW = 28  # points that are sorted along one axis instead of halved along both
 _DEEPEST = 80  # open ranges: two for each halving
 _ACROSS, _ALONG, _SORTED = range(3)
 
