@@ -18,14 +18,13 @@ import click
 import h5py
 import numpy as np
 import polars as pl
-from against_pynuml import BENCH, console
+from harness import WORK, console
 from rich.table import Table
 
 import numl_polars as nl
 from numl_polars.events.file import BATCH_BYTES
 from numl_polars.events.partition import batch_ranges
 
-WORK = BENCH / "work"
 GZIP_RATIO, PLAIN_RATIO, STRING_NANOSECONDS, EVENT_MILLISECONDS = 1.7, 0.9, 100.0, 2.0
 STRINGS = ["start_process", "end_process"]
 MEAN_HITS, NUM_LOOKED_UP, FRESH_ROWS, MERGED_ROWS = 4, 300, 128, 262_144

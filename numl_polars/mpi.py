@@ -32,6 +32,7 @@ _LOCAL_SIZES = (
 )
 _PROGRESS_TAG = 71
 _SAYING_SECONDS = 0.5
+_POLL_SECONDS = 0.005
 
 
 def launched() -> tuple[int, int]:
@@ -109,10 +110,14 @@ class MpiWorld(World):
 
     def barrier(self) -> None:
         """See `World`."""
-        self._comm.Barrier()
+        # MPI waits by asking all the time, which takes a core from the ranks that still work
+        request = self._comm.Ibarrier()
+        while not request.Test():
+            sleep(_POLL_SECONDS)
 
     def gather(self, value: T) -> list[T]:
         """See `World`."""
+        self.barrier()
         return self._comm.gather(value, root=0) or []
 
     def on_first(self, function: Callable[[], T]) -> T:
@@ -124,6 +129,7 @@ class MpiWorld(World):
                 value = function()
             except NumlError as raised:
                 error = raised
+        self.barrier()
         value, error = self._comm.bcast((value, error), root=0)
         if error is not None:
             raise error
