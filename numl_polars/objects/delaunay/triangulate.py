@@ -164,4 +164,4 @@ def triangulate(points: Float64s, offsets: Int64s, labels: Int64s) -> tuple[Int6
                 arcs, store, rows, num, labels, start, stop, edges, num_edges, free, leaving
             )
         edge_offsets[s + 1] = num_edges
-    return edges[:, :num_edges].copy(), edge_offsets
+    return edges[:, :num_edges], edge_offsets
