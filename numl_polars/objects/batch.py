@@ -26,12 +26,19 @@ class Attribute:
         one scalar an object.
     axis
         0 for nodes, 1 for ``edge_index``, whose arrays are (2, E).
+    compact
+        Smallest dtype that holds every value the attribute can have, for formats that store it so and give
+        it back as it was; None: that of `values`.
+    by_source
+        Edges are sorted by source: formats may keep the targets of each source instead of pairs.
     """
 
     name: str
     values: Array
     offsets: NDArray[np.int64] | None = None
     axis: int = 0
+    compact: np.dtype[Any] | None = None
+    by_source: bool = False
 
     def of(self, i: int) -> Array:
         """Array of object `i`, a view of `values`; 0-dimensional for a scalar attribute."""
