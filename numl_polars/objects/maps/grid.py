@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
-from typing import TypeVar, get_args, Literal
+from math import ceil, isfinite, prod
+from typing import Literal, TypeVar, get_args
 
 from numl_polars.errors import OptionError
 from numl_polars.objects.maps.detectors import DETECTORS
@@ -93,12 +93,58 @@ class Grid:
             )
         elif sizes is not None and numbers is not None:
             steps = tuple(of / number for of, number in zip(sizes, numbers, strict=True))
-        if dense and window == "tight" and numbers is None:
+        grid = cls(axes, window, sizes, numbers, steps)
+        if dense and grid.varies:
             raise OptionError(
                 f"dense maps in tight windows with bins of {bin_size}: each event would have another shape, "
                 f"and they could not be stacked; give bins, a number, or leave them sparse"
             )
-        return cls(axes, window, sizes, numbers, steps)
+        return grid
+
+    @property
+    def varies(self) -> bool:
+        """Whether the number of bins depends on the event."""
+        return self.window == "tight" and self.bins is None
+
+    def shape(self, extents: Sequence[Ranges] | None) -> tuple[int, ...] | None:
+        """Largest number of bins on each axis, of a window in any of the extents; None if it varies by event.
+
+        Raises
+        ------
+        OptionError
+            It is above what an axis may have.
+        """
+        if self.bins is not None or self.bin_size is None or extents is None:
+            return self.bins
+        if self.varies:
+            return None
+        numbers = [
+            max(ceil((high - low) / step - _NEAR) for low, high in ends)
+            for ends, step in zip(zip(*extents, strict=True), self.bin_size, strict=True)
+        ]
+        for axis, number, step in zip(self.axes, numbers, self.bin_size, strict=True):
+            if number > MAX_BINS:
+                raise OptionError(
+                    f"{axis} has {number:,} bins of {step:g}; at most {MAX_BINS:,} can be: make them larger"
+                )
+        return tuple(numbers)
+
+    def dense_shape(self, extents: Sequence[Ranges] | None, num_planes: int) -> tuple[int, ...]:
+        """Shape of a dense map without its planes; smaller windows begin at its first bins.
+
+        Raises
+        ------
+        OptionError
+            It is too large.
+        """
+        shape = self.shape(extents)
+        assert shape is not None
+        if prod(shape) * num_planes > MAX_DENSE:
+            cells = " x ".join(f"{number:,}" for number in (num_planes, *shape))
+            raise OptionError(
+                f"a dense map of {cells} cells is above {MAX_DENSE:,}: make bins larger, or leave it sparse"
+            )
+        return shape
 
 
 def as_ranges(name: str, extent: Extent, axes: tuple[str, ...], *, num_sets: int) -> tuple[Ranges, ...]:
@@ -172,3 +218,10 @@ def _whole(axis: str, size: float, step: float, bin_name: str) -> int:
     if number > MAX_BINS:
         raise OptionError(f"size {size:g} of {axis} has {number:,} bins of {step:g}; at most {MAX_BINS:,} can be")
     return number
+
+
+def as_tuples(value: object) -> object:
+    """Sequences within sequences as tuples, which can be compared and hashed."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return tuple(map(as_tuples, value))
+    return value

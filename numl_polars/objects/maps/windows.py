@@ -155,10 +155,9 @@ def _tight(grid: Grid, points: Points, origin: Float64s) -> tuple[Float64s, Floa
     none = np.zeros(len(origin), np.bool_)
     if grid.bins is not None:
         shape = np.array(grid.bins, np.int64)
-        # points on one line get a window of one unit about it
-        flat = least == most
-        lower = np.where(flat, least - 0.5, least).astype(np.float32)
-        upper = np.where(flat, most + 0.5, most)
+        # points on one line get a window of one unit about it, or of what numbers of their size can tell
+        half = np.where(least == most, np.maximum(0.5, np.abs(least) * 1e-6), 0.0)
+        lower, upper = (least - half).astype(np.float32), most + half
         width = ((upper - lower) / shape).astype(np.float32)
         # the last point is below the upper edge
         width = np.nextafter(width, np.float32(np.inf))
@@ -184,7 +183,7 @@ def _densest(grid: Grid, points: Points, origin: Float64s) -> Float64s:
     there = np.isfinite(points.position).all(axis=1) & np.isfinite(points.charge) & (points.owner >= 0)
     rows = np.flatnonzero(there)
     rows = rows[counting_order(points.owner[rows], num_sets)]
-    owner, width = points.owner[rows], np.array(grid.bin_size)
+    owner, width = points.owner[rows], _float32(np.array(grid.bin_size))
     places = np.floor((points.position[rows] - origin[owner]) / width)
     near = (np.abs(places) < 2.0**40).all(axis=1)
     owner, places, rows = owner[near], places[near], rows[near]
