@@ -10,11 +10,10 @@ from numl_polars.errors import NumlError, OptionError
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 class Parameters(ABC):  # noqa: B024
-    """Base of classes that are made of parameters. Subclasses are frozen dataclasses by themselves,
-    but for those that say ``is_base=True`` and have no parameters of their own.
+    """Base of classes that are made of parameters; subclasses are frozen dataclasses by themselves.
 
     An annotated attribute, ``threshold: float = 0.1``, is a parameter: an argument of the constructor, by
-    name. Equal parameters make equal objects.
+    name. Equal parameters make equal objects. A class that says ``is_base=True`` has none of its own.
     """
 
     fault: ClassVar[type[NumlError]] = OptionError
