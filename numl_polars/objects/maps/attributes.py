@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from numl_polars.objects.batch import INT8, INT32, Attribute, compact_codes
 from numl_polars.objects.maps.cells import Cells
 from numl_polars.objects.maps.truth import CellTruth
-from numl_polars.objects.parts.truth import instance_store
 from numl_polars.objects.rows import KeptRows, event_rows
 
 Int64s = NDArray[np.int64]
@@ -96,6 +95,8 @@ class Layout:
 
     def truth(self, layer: str, truth: CellTruth) -> Iterator[Attribute]:
         """Class, fractions of energy by class, and instance of cells."""
+        from numl_polars.objects.parts.truth import instance_store
+
         codes = compact_codes(truth.fraction.shape[1])
         yield self.attribute(f"y_{layer}", truth.semantic, empty=-1, compact=codes)
         yield self.attribute(f"y_{layer}_fraction", truth.fraction)

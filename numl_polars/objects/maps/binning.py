@@ -83,10 +83,10 @@ def _below(edge: float, centre: float, sigma: float) -> float:
 @inlined
 def _span(
     centre: float, sigma: float, place: int, lower: float, width: float, shape: int
-) -> tuple[int, int]:
+) -> tuple[np.int64, np.int64]:
     """Bins ``[first, last]`` of the window over which a point in bin `place` is spread."""
     if not (sigma > 0 and sigma < np.inf):
-        return place, place
+        return np.int64(place), np.int64(place)
     first = np.floor((centre - SPREAD * sigma - lower) / width)
     last = np.floor((centre + SPREAD * sigma - lower) / width)
     return np.int64(max(first, 0.0)), np.int64(min(last, shape - 1.0))
@@ -135,9 +135,7 @@ def spread_points(
         starts[point + 1] = starts[point]
         if place[point] >= 0:
             own = owner[point]
-            first, last = _span(
-                centre[point], sigma[point], place[point], lower[own], width[own], shape[own]
-            )
+            first, last = _span(centre[point], sigma[point], place[point], lower[own], width[own], shape[own])
             starts[point + 1] += last - first + 1
     bins = np.empty(starts[num], np.int64)
     weight = np.ones(starts[num])
@@ -145,24 +143,25 @@ def spread_points(
         if place[point] < 0:
             continue
         own, start, stop = owner[point], starts[point], starts[point + 1]
+        if stop - start == 1:
+            bins[start] = place[point]
+            continue
         first, _ = _span(centre[point], sigma[point], place[point], lower[own], width[own], shape[own])
+        before = _below(lower[own] + first * width[own], centre[point], sigma[point])
         total = 0.0
-        before = _below(lower[own] + first * width[own], centre[point], sigma[point]) if stop - start > 1 else 0.0
         for share in range(start, stop):
             bins[share] = first + share - start
-            if stop - start > 1:
-                edge = lower[own] + (bins[share] + 1) * width[own]
-                after = _below(edge, centre[point], sigma[point])
-                weight[share] = after - before
-                total += weight[share]
-                before = after
-        if stop - start > 1:
-            for share in range(start, stop):
-                # a width too small for the numbers leaves no area
-                if total > 0:
-                    weight[share] /= total
-                else:
-                    weight[share] = 1.0 if bins[share] == place[point] else 0.0
+            edge = lower[own] + (bins[share] + 1) * width[own]
+            after = _below(edge, centre[point], sigma[point])
+            weight[share] = after - before
+            total += weight[share]
+            before = after
+        for share in range(start, stop):
+            # a width too small for the numbers leaves no area
+            if total > 0:
+                weight[share] /= total
+            else:
+                weight[share] = 1.0 if bins[share] == place[point] else 0.0
     return starts, bins, weight
 
 

@@ -1,4 +1,4 @@
-"""What the events of a batch have in the bins of their windows: the sparse form of maps, before it is named."""
+"""What the events of a batch have in the bins of their windows: maps in their sparse form, without names."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,9 @@ class Shares:
     cell: Int64s
     weight: Float64s
 
-    def sums(self, values: Float64s, cells: "Cells", column: Int64s | None = None, columns: int = 1) -> Float64s:
+    def sums(
+        self, values: Float64s, cells: "Cells", column: Int64s | None = None, columns: int = 1
+    ) -> Float64s:
         """Values of the carriers added up, float64 (cells, columns).
 
         Parameters

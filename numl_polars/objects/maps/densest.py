@@ -1,8 +1,8 @@
 """Kernels that find the window of a given size that holds the most charge.
 
 A line sweeps along one axis; a tree over the window starts of the next one holds the charge of each, to which
-a bin that enters or leaves adds or subtracts. Charges are whole numbers here, so that sums are exact, and what
-is equal is known to be.
+a bin that enters adds, and from which one that leaves takes. Charges are whole numbers here, so that sums are
+exact, and what is equal is known to be.
 """
 
 from math import frexp, ldexp
@@ -131,21 +131,26 @@ def densest_windows(bins: Int64s, charge: Float64s, offsets: Int64s, size: Int64
         tree, pending = np.zeros(2 * leaves, np.int64), np.zeros(2 * leaves, np.int64)
         order = np.argsort(points[:, 1], kind="mergesort")
         rows = np.empty(end - begin, np.int64)
+        # slices that hold the most come first: most others then hold less than the best window so far
+        held = np.zeros(slices.size, np.int64)
+        for row in range(end - begin):
+            first = np.searchsorted(slices, points[row, 0] - size[0] + 1)
+            for place in range(first, np.searchsorted(slices, points[row, 0]) + 1):
+                held[place] += units[row]
         best = -1
-        for low in slices:
-            num, within = 0, 0
+        for place in np.argsort(-held, kind="mergesort"):
+            low = slices[place]
+            if held[place] < best or (held[place] == best and low > starts[own, 0]):
+                continue
+            num = 0
             for row in order:
                 if low <= points[row, 0] < low + size[0]:
                     rows[num] = row
                     num += 1
-                    within += units[row]
-            if within > best:
-                most = _best_pair(
-                    rows, num, points, units, firsts, seconds, size, tree, pending, found
-                )
-                if most > best:
-                    best = most
-                    starts[own, 0], starts[own, 1], starts[own, 2] = low, found[0], found[1]
+            most = _best_pair(rows, num, points, units, firsts, seconds, size, tree, pending, found)
+            if most > best or (most == best and low < starts[own, 0]):
+                best = most
+                starts[own, 0], starts[own, 1], starts[own, 2] = low, found[0], found[1]
         last = starts[own].copy()
         for row in range(end - begin):
             inside = True

@@ -1,7 +1,7 @@
 """Kernels that add the energy of deposits up in cells, by class and by instance.
 
-A deposit is carried by what has cells: a hit, which may have shares in several, or a point of its own. Carrier
-c has the shares ``[starts[c], starts[c + 1])``, each of them a cell and a weight.
+A deposit is carried by what has cells: a hit, which may have shares in several, or a point of its own.
+Carrier c has the shares ``[starts[c], starts[c + 1])``, each of them a cell and a weight.
 """
 
 import numpy as np

@@ -1,9 +1,9 @@
-"""The options that say where a map lies and how fine it is: checked once, with messages that say what is allowed."""
+"""The options that say where a map lies and how fine it is, checked; messages say what is allowed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, isfinite, prod
-from typing import Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from numl_polars.errors import OptionError
 from numl_polars.objects.maps.detectors import DETECTORS
@@ -170,8 +170,8 @@ def as_ranges(name: str, extent: Extent, axes: tuple[str, ...], *, num_sets: int
         raise problem
     try:
         one_for_all = all(isinstance(end, int | float) for pair in extent for end in pair)
-        planes = [extent] * num_sets if one_for_all else list(extent)
-        found = tuple(tuple((float(low), float(high)) for low, high in pairs) for pairs in planes)  # type: ignore[misc]
+        planes: list[Any] = [extent] * num_sets if one_for_all else list(extent)
+        found = tuple(tuple(map(_as_range, pairs)) for pairs in planes)
     except (TypeError, ValueError):
         raise problem from None
     if len(found) != num_sets or any(len(pairs) != len(axes) for pairs in found):
@@ -179,11 +179,20 @@ def as_ranges(name: str, extent: Extent, axes: tuple[str, ...], *, num_sets: int
     for pairs in found:
         for axis, (low, high) in zip(axes, pairs, strict=True):
             if not (isfinite(low) and isfinite(high) and low < high):
-                raise OptionError(f"{name}: {axis} from {low:g} to {high:g} is no range; lower < upper is needed")
+                raise OptionError(
+                    f"{name}: {axis} from {low:g} to {high:g} is no range; lower < upper is needed"
+                )
     return found
 
 
-def _each_axis(name: str, value: float | Sequence[float] | None, axes: tuple[str, ...]) -> tuple[float, ...] | None:
+def _as_range(pair: Any) -> tuple[float, float]:
+    low, high = pair
+    return float(low), float(high)
+
+
+def _each_axis(
+    name: str, value: float | Sequence[float] | None, axes: tuple[str, ...]
+) -> tuple[float, ...] | None:
     """One finite number above 0 for each axis."""
     if value is None:
         return None
@@ -216,7 +225,9 @@ def _whole(axis: str, size: float, step: float, bin_name: str) -> int:
     if number < 1 or abs(number * step - size) > _NEAR * size:
         raise OptionError(f"size {size:g} of {axis} does not divide into bins of {bin_name} {step:g}")
     if number > MAX_BINS:
-        raise OptionError(f"size {size:g} of {axis} has {number:,} bins of {step:g}; at most {MAX_BINS:,} can be")
+        raise OptionError(
+            f"size {size:g} of {axis} has {number:,} bins of {step:g}; at most {MAX_BINS:,} can be"
+        )
     return number
 
 

@@ -245,8 +245,9 @@ class Pixels(Part):
         wires = tuple(f"{_WIRE}{plane}" for plane in range(num_planes))
         if coordinates[1] == "proj" or not set(wires) <= set(present):
             raise InputError(
-                f"{EVENT_TABLE} of {events.name} has no vertex on the wire planes ({', '.join(wires)}) in the "
-                f"units of its hits: window 'centroid' or 'densest' do without; it has {', '.join(sorted(present))}"
+                f"{EVENT_TABLE} of {events.name} has no vertex on the wire planes, in the units of hits "
+                f"({', '.join(wires)}): the windows 'centroid' and 'densest' do without; it has "
+                f"{', '.join(sorted(present))}"
             )
         detector = self._detector(events)
         if detector is not None and detector.zero_tick is not None and _DRIFT_X in present:

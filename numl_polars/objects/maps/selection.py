@@ -37,16 +37,15 @@ def select_by_window(formation: "Formation", formed: Formed, what: str, vertex: 
     ledger = formation.ledger
     without = np.flatnonzero(by_event(windows.undefined).any(axis=1))
     if without.size:
-        shown = formation.tables["event_table"].select(vertex)[without]
-        detail = pl.format(", ".join(f"{name} {{}}" for name in vertex), *vertex)
-        ledger.enter("no_vertex", without, shown.select(detail).to_series(), rejected=True)
+        position = formation.tables["event_table"].select(vertex)[without]
+        found = position.select(pl.format(", ".join(f"{name} {{}}" for name in vertex), *vertex))
+        ledger.enter("no_vertex", without, found.to_series(), rejected=True)
     large = np.flatnonzero(by_event(windows.too_large).any(axis=1))
     ledger.enter("large_window", large, f"more than {MAX_BINS:,} bins on an axis", rejected=True)
     if extent is not None:
         outside = np.flatnonzero(by_event(windows.outside(extent)).all(axis=1))
-        lower, upper = (
-            values.reshape(num_events, -1, values.shape[1])[outside, 0] for values in (windows.lower, windows.upper)
-        )
+        first_set = outside * (len(windows.lower) // max(num_events, 1))
+        lower, upper = windows.lower[first_set], windows.upper[first_set]
         pieces = [
             f"from ({_listed(low)}) to ({_listed(high)})" for low, high in zip(lower, upper, strict=True)
         ]

@@ -63,9 +63,8 @@ class Energies:
         event = np.repeat(np.arange(len(num_ranks)), np.diff(self.offsets))
         names[first[event] + rank] = label
         shares = self.shares
-        best = largest_rank(
-            shares.starts, shares.cell, shares.weight, self.carrier, self.energy, rank, self.offsets, cells.offsets
-        )
+        carried = shares.starts, shares.cell, shares.weight, self.carrier, self.energy
+        best = largest_rank(*carried, rank, self.offsets, cells.offsets)
         event = np.repeat(np.arange(len(num_ranks)), np.diff(cells.offsets))
         labels: Int64s = np.where(best < 0, -1, names[np.where(best < 0, 0, first[event] + best)])
         return labels

@@ -129,8 +129,8 @@ class Voxels(Part):
             return (DETECTORS[name].box,)
         if self.window == "whole":
             raise InputError(
-                f"{events.name} does not tell the size of its detector: give box, a pair (lower, upper) of x, "
-                f"y and z, or one of {', '.join(DETECTORS)}"
+                f"{events.name} does not tell the size of its detector: give box, a pair (lower, upper) of "
+                f"x, y and z, or one of {', '.join(DETECTORS)}"
             )
         return None
 
@@ -283,7 +283,7 @@ class Voxels(Part):
 def _positions(table: "pl.DataFrame", names: Sequence[str]) -> tuple[Float64s, Bools]:
     """Positions, float64 (rows, 3), of float32's precision, and which are not finite."""
     position = np.stack([table[name].to_numpy() for name in names], axis=1).astype(np.float32)
-    return position.astype(np.float64), ~np.isfinite(position).all(axis=1)
+    return position.astype(np.float64), np.logical_not(np.isfinite(position).all(axis=1))
 
 
 def _pairs(formation: "Formation", num_planes: int) -> tuple[Int64s, Int64s]:
@@ -299,5 +299,3 @@ def _pairs(formation: "Formation", num_planes: int) -> tuple[Int64s, Int64s]:
         found.append((row[there], there))
     hits, rows = zip(*found, strict=True)
     return np.concatenate(hits), np.concatenate(rows)
-
-

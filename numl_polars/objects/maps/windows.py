@@ -15,6 +15,9 @@ Int64s = NDArray[np.int64]
 Float64s = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+_FAR = 2.0**20
+"""Bins from the origin beyond which the densest window is not looked for."""
+
 
 @dataclass(frozen=True, eq=False)
 class Points:
@@ -65,8 +68,8 @@ class Windows:
 
     def outside(self, extent: Float64s) -> Bools:
         """Whether each window, bool (sets,), lies wholly outside the `extent`, float64 (sets, axes, 2)."""
-        apart = (self.upper <= extent[..., 0]) | (self.lower >= extent[..., 1])
-        return apart.any(axis=1)
+        apart: Bools = np.logical_or(self.upper <= extent[..., 0], self.lower >= extent[..., 1]).any(axis=1)
+        return apart
 
 
 def place_windows(
@@ -100,7 +103,7 @@ def place_windows(
         else:
             assert centre is not None
             lower = centre - np.array(grid.size) / 2
-        undefined = ~np.isfinite(lower).all(axis=1)
+        undefined = np.logical_not(np.isfinite(lower).all(axis=1))
         if grid.window != "vertex":
             # a set without points has no window, and no need of one: it is put where nothing is NaN
             lower, undefined = np.where(undefined[:, None], origin, lower), np.zeros(num_sets, np.bool_)
@@ -131,7 +134,7 @@ def _divided(grid: Grid, lower: Float64s, upper: Float64s) -> tuple[Float64s, Fl
 
 
 def _centroids(points: Points, num_sets: int) -> Float64s:
-    """Mean position of each set's points, weighted by charge, or plain where there is none; NaN of no point."""
+    """Mean position of each set's points, weighted by charge, plain where that is 0; NaN of no point."""
     there = (points.owner >= 0) & np.isfinite(points.position).all(axis=1) & np.isfinite(points.charge)
     owner, position = points.owner[there], points.position[there]
     charge = np.maximum(points.charge[there], 0)
@@ -176,22 +179,23 @@ def _tight(grid: Grid, points: Points, origin: Float64s) -> tuple[Float64s, Floa
 
 def _densest(grid: Grid, points: Points, origin: Float64s) -> Float64s:
     """Lower edges of the windows that hold the most charge, on bins that are counted from the origin."""
+    from numl_polars.objects.maps.binning import number_cells
     from numl_polars.objects.maps.densest import densest_windows
-    from numl_polars.objects.ranking import counting_order
 
     num_sets, axes = origin.shape
     there = np.isfinite(points.position).all(axis=1) & np.isfinite(points.charge) & (points.owner >= 0)
     rows = np.flatnonzero(there)
-    rows = rows[counting_order(points.owner[rows], num_sets)]
     owner, width = points.owner[rows], _float32(np.array(grid.bin_size))
     places = np.floor((points.position[rows] - origin[owner]) / width)
-    near = (np.abs(places) < 2.0**40).all(axis=1)
-    owner, places, rows = owner[near], places[near], rows[near]
-    bins = np.zeros((len(rows), 3), np.int64)
-    bins[:, 3 - axes :] = places
+    near = (np.abs(places) < _FAR).all(axis=1)
+    owner, places, rows = owner[near], places[near] + _FAR, rows[near]
+    # points of one bin are one
+    cell, bins_of_cells, offsets = number_cells(owner, places.astype(np.int64), num_sets)
+    charge = np.bincount(cell, np.maximum(points.charge[rows], 0), len(bins_of_cells))
+    bins = np.zeros((len(bins_of_cells), 3), np.int64)
+    bins[:, 3 - axes :] = bins_of_cells - int(_FAR)
     assert grid.bins is not None
     size = np.array((1,) * (3 - axes) + grid.bins, np.int64)
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(owner, minlength=num_sets))])
-    starts = densest_windows(bins, np.maximum(points.charge[rows], 0), offsets, size)
+    starts = densest_windows(bins, charge.astype(np.float64, copy=False), offsets, size)
     lower: Float64s = origin + starts[:, 3 - axes :] * width
     return lower
