@@ -108,7 +108,7 @@ def write_tables(
         for name, table in tables.items():
             group = file.create_group(name)
             for column, rows in table.items():
-                block = rows.reshape(len(rows), -1) if rows.ndim == 1 else rows
+                block = rows.reshape(len(rows), 1) if rows.ndim == 1 else rows
                 if block.dtype.kind == "S" and variable_strings:
                     group.create_dataset(
                         column, data=block.astype(object), dtype=h5py.string_dtype("ascii"), **storage

@@ -25,13 +25,13 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Remark:
-    """Rows of a table that are in no map."""
+    """Rows of a table that are in no map, what to call them, and the column by which the first is known."""
 
     reason: str
     table: str
     where: Bools
     what: str
-    column: str | None
+    column: str
 
 
 @dataclass(frozen=True, eq=False)

@@ -53,11 +53,8 @@ def select_by_window(formation: "Formation", formed: Formed, what: str, vertex: 
     empty = np.flatnonzero(np.diff(cells.offsets) == 0)
     ledger.enter("empty_window", empty, f"no {what} in it", rejected=True)
     for remark in formed.remarks:
-        detail = f"{{rows}} {remark.what}"
-        if remark.column is not None:
-            detail += f", the first has {remark.column} {{{remark.column}}}"
-        shown = [remark.column] if remark.column is not None else []
-        formation.remark(remark.reason, remark.table, remark.where, shown, detail)
+        detail = f"{{rows}} {remark.what}, the first has {remark.column} {{{remark.column}}}"
+        formation.remark(remark.reason, remark.table, remark.where, [remark.column], detail)
 
 
 def _listed(values: Float64s) -> str:

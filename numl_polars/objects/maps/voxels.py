@@ -237,7 +237,7 @@ class Voxels(Part):
         cells, shares = share_cells(windows, owner[point], bins[point], hit, weight, sizes)
         remarks = [
             Remark("unusable_hit", "hit_table", unusable, "hits", "hit_id"),
-            Remark("unusable_point", "spacepoint_table", lost, "spacepoints", None),
+            Remark("unusable_point", "spacepoint_table", lost, "spacepoints", SPACEPOINT_HITS[0]),
         ]
         energies = None
         if formation.scheme.particle_layers:

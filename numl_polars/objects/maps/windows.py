@@ -68,8 +68,8 @@ class Windows:
 
     def outside(self, extent: Float64s) -> Bools:
         """Whether each window, bool (sets,), lies wholly outside the `extent`, float64 (sets, axes, 2)."""
-        apart: Bools = np.logical_or(self.upper <= extent[..., 0], self.lower >= extent[..., 1]).any(axis=1)
-        return apart
+        apart = np.logical_or(self.upper <= extent[..., 0], self.lower >= extent[..., 1])
+        return np.asarray(apart.any(axis=1))
 
 
 def place_windows(
