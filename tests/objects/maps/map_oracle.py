@@ -4,7 +4,7 @@ Where the windows are is taken from the object; what is in them is found anew.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,11 @@ def box_of(arrays: Arrays, plane: int | None, bins: tuple[int, ...]) -> Box:
     return list(zip(lower.astype(float).tolist(), width.astype(float).tolist(), bins, strict=True))
 
 
+def _rounded(position: Sequence[float]) -> list[float]:
+    """The position in the precision that objects have."""
+    return [float(np.float32(value)) for value in position]
+
+
 def first_rows(tables: Tables) -> dict[int, int]:
     """Row of the first hit of each identifier."""
     rows: dict[int, int] = {}
@@ -88,7 +93,7 @@ def pixels(
     for row, hit in enumerate(hits.select(*columns, "integral", *(["rms"] if spread else [])).rows()):
         plane, wire, time, charge = hit[:4]
         box = box_of(arrays, plane, bins)
-        inside = bin_of((np.float32(wire), np.float32(time)), box)
+        inside = bin_of(_rounded((wire, time)), box)
         if inside is None or not np.isfinite(charge):
             continue
         in_time = {inside[1]: 1.0}
@@ -116,7 +121,7 @@ def voxels(
     if source == "deposits":
         positions = tables["edep_table"].select("x_position", "y_position", "z_position").rows()
         for hit_row, energy, label, row in deposits(tables, labels):
-            inside = bin_of([np.float32(value) for value in positions[row]], box)
+            inside = bin_of(_rounded(positions[row]), box)
             if inside is not None:
                 found.add_charge({inside: 1.0}, planes[hit_row], energy)
                 found.add_energy({inside: 1.0}, energy, label)
@@ -128,7 +133,7 @@ def voxels(
         for hit_id, *position in points.select(
             f"hit_id_{suffix}", "position_x", "position_y", "position_z"
         ).rows():
-            inside = bin_of([np.float32(value) for value in position], box)
+            inside = bin_of(_rounded(position), box)
             if inside is not None and hit_id in rows and np.isfinite(charges[rows[hit_id]]):
                 of_hit[rows[hit_id]].append(inside)
     shared: Shared = {}

@@ -43,7 +43,7 @@ voxel_options = st.fixed_dictionaries(
 
 
 def pixel_map(options: Mapping[str, Any], **more: Any) -> nl.PixelMap:
-    size = {"size": (32, 64)} if options["window"] in SIZED else {}
+    size: dict[str, Any] = {"size": (32, 64)} if options["window"] in SIZED else {}
     grid = dict([options["grid"]])
     return nl.PixelMap(
         particle_labels=LABELS,
@@ -57,7 +57,7 @@ def pixel_map(options: Mapping[str, Any], **more: Any) -> nl.PixelMap:
 
 
 def voxel_map(options: Mapping[str, Any], **more: Any) -> nl.VoxelMap:
-    size = {"size": 24} if options["window"] in SIZED else {}
+    size: dict[str, Any] = {"size": 24} if options["window"] in SIZED else {}
     grid = dict([options["grid"]])
     return nl.VoxelMap(
         particle_labels=LABELS,
@@ -253,7 +253,8 @@ def test_maps__names_and_dtypes(tmp_path: Path) -> None:
         "pixel/y_semantic_instance": ("<i8", (num,)), "particle-truth/num_nodes": ("<i8", ()),
         "pixel/y_topology": ("<i8", (num,)), "pixel/y_topology_fraction": ("<f4", (num, topology)),
         "pixel/y_topology_instance": ("<i8", (num,)), "particle-truth-topology/num_nodes": ("<i8", ()),
-        "pixel/y_energy": ("<f4", (num,)), "window/lower": ("<f4", (1, 3, 2)), "window/bin": ("<f4", (1, 3, 2)),
+        "pixel/y_energy": ("<f4", (num,)),
+        "window/lower": ("<f4", (1, 3, 2)), "window/bin": ("<f4", (1, 3, 2)),
         "evt/num_nodes": ("<i8", ()), "evt/y": ("<i8", (1,)), "evt/y_vtx": ("<f4", (1, 3)),
     }  # fmt: skip
     found = shapes(image)
@@ -266,7 +267,8 @@ def test_maps__names_and_dtypes(tmp_path: Path) -> None:
     values = {one.name: one.values for one in pixel.attributes}
     assert {name: str(dtype) for name, dtype in compact.items() if name.startswith("pixel")} == {
         "pixel/plane": "int8", "pixel/coordinates": "int16", "pixel/y_semantic": "int8",
-        "pixel/y_semantic_instance": "int32", "pixel/y_topology": "int8", "pixel/y_topology_instance": "int32",
+        "pixel/y_semantic_instance": "int32",
+        "pixel/y_topology": "int8", "pixel/y_topology_instance": "int32",
     }  # fmt: skip
     assert all(np.array_equal(values[name].astype(dtype), values[name]) for name, dtype in compact.items())
     assert not [name for name in values if "index" in name]
