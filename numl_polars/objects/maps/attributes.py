@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ class Layout:
     dense: tuple[int, ...] | None
     num_planes: int | None
 
-    @property
+    @cached_property
     def rows(self) -> KeptRows:
         """Rows of the kept events' cells."""
         return KeptRows(self.kept, self.cells.offsets)
@@ -56,14 +57,14 @@ class Layout:
         where there is no cell.
         """
         rows = self.rows
-        values = values[rows.rows]
+        values = self._kept(values)
         if self.dense is None:
             return Attribute(f"{self.store}/{name}", values, rows.offsets, compact=compact)
-        coordinates = self.cells.coordinates[rows.rows]
+        coordinates = self._kept(self.cells.coordinates)
         place: list[Any] = [event_rows(rows.offsets)]
         shape = [int(self.kept.sum())]
         if self.num_planes is not None:
-            place.append(self.cells.owner[rows.rows] % self.num_planes)
+            place.append(self._kept(self.cells.owner) % self.num_planes)
             shape.append(self.num_planes)
         if values.ndim == 2:
             place.append(slice(None))
@@ -71,6 +72,10 @@ class Layout:
         array = np.full([*shape, *self.dense], empty, values.dtype)
         array[(*place, *coordinates.T)] = values
         return Attribute(f"{self.store}/{name}", array, np.arange(shape[0] + 1), compact=compact)
+
+    def _kept(self, values: Array) -> Array:
+        """Values of the kept events' cells; events that are left out often have none."""
+        return values if len(self.rows) == len(self.cells) else values[self.rows.rows]
 
     def places(self) -> Iterator[Attribute]:
         """Plane and bins of listed cells; a dense array says them by itself."""
