@@ -102,6 +102,7 @@ def draw_voxels(
     x, y, z = (lower + (arrays["voxel/coordinates"] + 0.5) * width).T
     columns = 2 if classes else 1
     figure = _figure(1.6, columns)
+    figure.get_layout_engine().set(rect=(0, 0, 0.97, 1))
     for column in range(columns):
         axes: Any = figure.add_subplot(1, columns, column + 1, projection="3d")
         # the beam goes to the right, and up is up
