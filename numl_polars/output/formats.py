@@ -156,6 +156,19 @@ def open_objects(path: str | Path) -> ObjectReader:
     return format_of(path).reader(Path(path))
 
 
+def is_own(path: Path) -> bool:
+    """True for a training file that this program wrote."""
+    try:
+        reader = open_objects(path)
+    except InputError:
+        return False
+    try:
+        program = "" if reader.metadata is None else reader.metadata.provenance.get("program", "")
+    finally:
+        reader.close()
+    return str(program).startswith("numl-polars ")
+
+
 def _first_bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:

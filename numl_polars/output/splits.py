@@ -1,7 +1,7 @@
 """Train, validation and test samples: seeded, and the same on every machine.
 
-By ``shuffle``, objects are permuted and cut, so that each split has its exact share. By ``hash``, the split of
-an object depends on its run, subrun and event, and the seed, alone, so that it stays where it is when files
+By ``shuffle``, objects are permuted and cut, so that each split has its exact share. By ``hash``, the split
+of an object depends on its run, subrun and event, and the seed, alone, and so stays where it is when files
 are added; shares are met as closely as chance allows.
 """
 
