@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from numl_polars.labels.schemes.standard import DeltaRayLabels, SimpleLabels, StandardLabels
     from numl_polars.labels.schemes.topology import TopologyLabels
     from numl_polars.objects.hit_graph import Built, HitGraph
+    from numl_polars.output.convert import convert
     from numl_polars.output.merge import merge
     from numl_polars.output.splits import Splits
     from numl_polars.pipeline import process
@@ -71,6 +72,7 @@ _HOMES = {
     "Splits": "output.splits",
     "StandardLabels": "labels.schemes.standard",
     "TopologyLabels": "labels.schemes.topology",
+    "convert": "output.convert",
     "load_event_labels": "labels.outside.loading",
     "load_particle_labels": "labels.outside.loading",
     "merge": "output.merge",
@@ -110,6 +112,7 @@ __all__ = [
     "Splits",
     "StandardLabels",
     "TopologyLabels",
+    "convert",
     "load_event_labels",
     "load_particle_labels",
     "merge",

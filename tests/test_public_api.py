@@ -40,6 +40,7 @@ NAMES = [
     "Splits",
     "StandardLabels",
     "TopologyLabels",
+    "convert",
     "load_event_labels",
     "load_particle_labels",
     "merge",
