@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         NumlError,
         OptionError,
         OutputError,
+        PartError,
         RankError,
     )
     from numl_polars.events.batch import Batch, Event
@@ -35,8 +36,11 @@ if TYPE_CHECKING:
     from numl_polars.labels.schemes.events import FlavorLabels, ProtonDecayLabels
     from numl_polars.labels.schemes.standard import DeltaRayLabels, SimpleLabels, StandardLabels
     from numl_polars.labels.schemes.topology import TopologyLabels
-    from numl_polars.objects.hit_graph import Built, HitGraph
-    from numl_polars.output.convert import convert
+    from numl_polars.objects import parts
+    from numl_polars.objects.hit_graph import HitGraph
+    from numl_polars.objects.part import Part
+    from numl_polars.objects.parts.functions import part
+    from numl_polars.objects.training_object import Built, TrainingObject
     from numl_polars.output.merge import merge
     from numl_polars.output.splits import Splits
     from numl_polars.pipeline import process
@@ -44,7 +48,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Batch": "events.batch",
-    "Built": "objects.hit_graph",
+    "Built": "objects.training_object",
     "CCQELabels": "labels.schemes.ccqe",
     "DeltaRayLabels": "labels.schemes.standard",
     "EdgeLabels": "labels.edge_labels",
@@ -62,6 +66,8 @@ _HOMES = {
     "NumlError": "errors",
     "OptionError": "errors",
     "OutputError": "errors",
+    "Part": "objects.part",
+    "PartError": "errors",
     "ParticleLabels": "labels.particle_labels",
     "ProtonDecayLabels": "labels.schemes.events",
     "PynumlEventLabels": "labels.outside.pynuml",
@@ -72,15 +78,17 @@ _HOMES = {
     "Splits": "output.splits",
     "StandardLabels": "labels.schemes.standard",
     "TopologyLabels": "labels.schemes.topology",
-    "convert": "output.convert",
+    "TrainingObject": "objects.training_object",
     "load_event_labels": "labels.outside.loading",
     "load_particle_labels": "labels.outside.loading",
     "merge": "output.merge",
     "open": "events.file",
+    "part": "objects.parts.functions",
     "process": "pipeline",
     "simulate": "tools.simulate",
 }
 _NAMES = {"open": "open_events"}
+_MODULES = {"parts": "objects.parts"}
 
 __all__ = [
     "Batch",
@@ -102,6 +110,8 @@ __all__ = [
     "NumlError",
     "OptionError",
     "OutputError",
+    "Part",
+    "PartError",
     "ParticleLabels",
     "ProtonDecayLabels",
     "PynumlEventLabels",
@@ -112,11 +122,13 @@ __all__ = [
     "Splits",
     "StandardLabels",
     "TopologyLabels",
-    "convert",
+    "TrainingObject",
     "load_event_labels",
     "load_particle_labels",
     "merge",
     "open",
+    "part",
+    "parts",
     "process",
     "simulate",
 ]
@@ -135,6 +147,8 @@ share_cores()
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"{__name__}.{_MODULES[name]}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), _NAMES.get(name, name))

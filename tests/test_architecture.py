@@ -16,7 +16,7 @@ PACKAGE = ROOT / "numl_polars"
 
 # a package may import those on its own line and on the lines above
 ORDER = (
-    ("errors", "schema", "kernels", "timing", "mpi", "threads", "overlap", "jobs"),
+    ("errors", "parameters", "schema", "kernels", "timing", "mpi", "threads", "overlap", "jobs"),
     ("tables",),
     ("events",),
     ("labels",),
