@@ -13,8 +13,7 @@ from numl_polars.errors import InputError, OptionError
 from numl_polars.output.layout import GraphMetadata
 from numl_polars.output.merging import MergeSummary
 from numl_polars.output.protocols import ObjectReader, ObjectWriter
-
-INDEX = "index.arrow"
+from numl_polars.output.pt_index import INDEX, read_index
 
 
 @dataclass(frozen=True)
@@ -157,16 +156,17 @@ def open_objects(path: str | Path) -> ObjectReader:
 
 
 def is_own(path: Path) -> bool:
-    """True for a training file that this program wrote."""
+    """Whether this program wrote the training file, or folder."""
     try:
-        reader = open_objects(path)
+        if format_of(path).is_folder:
+            metadata: GraphMetadata | None = read_index(path).metadata
+        else:
+            reader = open_objects(path)
+            metadata = reader.metadata
+            reader.close()
     except InputError:
         return False
-    try:
-        program = "" if reader.metadata is None else reader.metadata.provenance.get("program", "")
-    finally:
-        reader.close()
-    return str(program).startswith("numl-polars ")
+    return metadata is not None and str(metadata.provenance.get("program", "")).startswith("numl-polars ")
 
 
 def _first_bytes(path: Path) -> bytes:
