@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from numl_polars.errors import InputError
 
 _CLASSES = "_classes"
+ATTRIBUTES = "attributes"  # root attribute that describes those of the objects
 
 Provenance = Mapping[str, str | int | float]
 
 # Widths of rows that an object may have none of; an empty array in the file no longer tells its own.
 _ROW_SHAPES = {"sp/pos": (3,), "hit/pos": (2,), "hit/y_position": (3,)}
 _EVENT_NAME = re.compile(r"r(-?\d+)_sr(-?\d+)_evt(-?\d+)")
-_MAX_ATTRIBUTE = 32_000  # HDF5 holds no attribute of 64 KiB or more
+MAX_ROOT_ATTRIBUTE = 32_000  # HDF5 holds no attribute of 64 KiB or more
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def _joined(key: str, provenances: Sequence[Provenance]) -> str | int | float:
     if all(value == values[0] for value in values):
         return values[0]
     text = json.dumps(values)
-    return text if len(text) <= _MAX_ATTRIBUTE else f"{len(values)} values, not all equal"
+    return text if len(text) <= MAX_ROOT_ATTRIBUTE else f"{len(values)} values, not all equal"
 
 
 def in_event_order(names: Sequence[str]) -> list[str]:

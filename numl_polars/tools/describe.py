@@ -9,7 +9,7 @@ from rich.text import Text
 
 from numl_polars.output.hdf5 import object_names, read_metadata, read_object
 from numl_polars.output.splits import SPLIT_NAMES
-from numl_polars.tables.store import open_hdf5
+from numl_polars.tables.opening import open_hdf5
 
 
 def describe(path: Path) -> RenderableType:
