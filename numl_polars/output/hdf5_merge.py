@@ -36,7 +36,9 @@ from numl_polars.output.merging import (
     check_distinct,
     common_content,
     remove_all,
+    sample_rows_of,
 )
+from numl_polars.output.samples import named
 from numl_polars.output.splits import DEFAULT_SPLITS, Splits
 from numl_polars.tables.opening import open_hdf5
 
@@ -129,9 +131,8 @@ def merge_hdf5(
                         advance,
                     )
                     start += len(source.names)
-            rows = splits.assign(np.flatnonzero(copied.has_all_nodes).tolist())
-            samples = {split: [names[row] for row in found] for split, found in rows.items()}
-            sizes = copied.tensor_bytes[rows.pop("train")]
+            rows = sample_rows_of(splits, names, copied.has_all_nodes)
+            samples, sizes = named(rows, names), copied.tensor_bytes[rows["train"]]
             with writing(output):
                 write_kinds(file, kinds)
                 write_samples(file, samples, sizes)

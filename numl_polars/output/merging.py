@@ -2,8 +2,11 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from numl_polars.errors import InputError, OptionError, OutputError
 from numl_polars.output.files import reason, remove
@@ -93,7 +96,7 @@ def common_content(
     if not found:
         raise InputError(f"no planes and classes are known: none of the {len(sources)} inputs has 'planes'")
     content = common_metadata(found)
-    return replace(content, provenance={**content.provenance, "splits": json.dumps(asdict(splits))})
+    return replace(content, provenance={**content.provenance, "splits": json.dumps(splits.options)})
 
 
 def _check_repeats(sources: Sequence[Source]) -> None:
@@ -110,6 +113,15 @@ def _check_repeats(sources: Sequence[Source]) -> None:
             f"{len(repeats)} object{'s' if len(repeats) > 1 else ''} of more than one input, "
             f"first '{name}' in {first[name]} and {path}"
         )
+
+
+def sample_rows_of(
+    splits: Splits, names: Sequence[str], has_all_nodes: NDArray[np.bool_]
+) -> dict[str, NDArray[np.int64]]:
+    """Rows of each split's objects, among those that can be samples (see `samples.has_all_nodes`)."""
+    rows = np.flatnonzero(has_all_nodes)
+    found = splits.rows([names[row] for row in rows.tolist()])
+    return {split: rows[places] for split, places in found.items()}
 
 
 def remove_all(inputs: Sequence[Path], output: Path) -> None:
