@@ -4,25 +4,22 @@ An Arrow IPC file (`arrow_schema` says its columns): `polars.scan_ipc` and `pyar
 `ArrowReader` gives the tensors of an object as views of the mapped file.
 """
 
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
-import pyarrow as pa
-
-from numl_polars.errors import OptionError, OutputError
+from numl_polars.errors import OutputError
 from numl_polars.objects.batch import ObjectBatch
 from numl_polars.output.arrow_columns import record_batches
+from numl_polars.output.arrow_file import Compression, NewArrowFile, write_options
+from numl_polars.output.arrow_merge import merge_arrow
 from numl_polars.output.arrow_reader import ArrowReader
 from numl_polars.output.arrow_schema import ColumnForm, make_schema
-from numl_polars.output.files import pending, unfinished, writing
+from numl_polars.output.files import pending, unfinished
 from numl_polars.output.layout import GraphMetadata
 
-__all__ = ["COMPRESSIONS", "ArrowFile", "ArrowReader", "ArrowWriter", "Compression"]
-
-Compression = Literal["zstd", "lz4"]
-COMPRESSIONS = ("zstd", "lz4")
+__all__ = ["ArrowReader", "ArrowWriter", "merge_arrow"]
 
 
 class ArrowWriter:
@@ -72,7 +69,7 @@ class ArrowWriter:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self.part = stack.enter_context(self._target(self.path, overwrite=self.overwrite))
-            self._file = stack.enter_context(ArrowFile(self.part, self.path, self._options))
+            self._file = stack.enter_context(NewArrowFile(self.part, self.path, self._options))
             self._stack = stack.pop_all()
         self._forms: tuple[ColumnForm, ...] | None = None
         self._names: set[str] = set()
@@ -119,66 +116,3 @@ class ArrowWriter:
             self._names.add(name)
         for batch in record_batches(objects, forms, self._schema):
             self._file.write(batch)
-
-
-def write_options(
-    compression: Compression | None = None, compression_level: int | None = None
-) -> pa.ipc.IpcWriteOptions:
-    """Options with which record batches are written.
-
-    Raises
-    ------
-    OptionError
-        There is no such compression, or level of it.
-    """
-    if compression is None:
-        if compression_level is not None:
-            raise OptionError(f"compression level {compression_level} of no compression; choose zstd")
-        return pa.ipc.IpcWriteOptions()
-    if compression not in COMPRESSIONS:
-        raise OptionError(f"compression {compression!r} is none of {', '.join(COMPRESSIONS)}")
-    least, most = (
-        pa.Codec.minimum_compression_level(compression),
-        pa.Codec.maximum_compression_level(compression),
-    )
-    if compression_level is not None and not least <= compression_level <= most:
-        raise OptionError(
-            f"compression level {compression_level} of {compression} is not from {least} to {most}"
-        )
-    return pa.ipc.IpcWriteOptions(compression=pa.Codec(compression, compression_level=compression_level))
-
-
-class ArrowFile:
-    """Context manager: a new Arrow IPC file at `part`, whose faults name `target`."""
-
-    def __init__(self, part: Path, target: Path, options: pa.ipc.IpcWriteOptions) -> None:
-        self._part, self._target, self._options = part, target, options
-        self._writer: pa.RecordBatchFileWriter | None = None
-
-    def __enter__(self) -> Self:
-        with writing(self._target):
-            self._sink = pa.OSFile(str(self._part), "wb")
-        return self
-
-    def begin(self, schema: pa.Schema) -> None:
-        """Write the schema, once, before all record batches."""
-        with writing(self._target):
-            self._writer = pa.ipc.new_file(self._sink, schema, options=self._options)
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Write a record batch."""
-        assert self._writer is not None
-        with writing(self._target):
-            self._writer.write_batch(batch)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is not None:  # the first error is the one to report
-            with suppress(OSError):
-                self._sink.close()
-            return
-        with writing(self._target):
-            if self._writer is not None:
-                self._writer.close()
-            self._sink.close()

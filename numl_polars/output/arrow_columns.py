@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from numl_polars.objects.batch import Array, Attribute, ObjectBatch
 from numl_polars.output.arrow_schema import OWN_FIELDS, ColumnForm
+from numl_polars.output.samples import has_all_nodes, tensor_bytes
 
 Int64s = NDArray[np.int64]
 RECORD_BATCH_BYTES = 1 << 23
@@ -27,13 +28,13 @@ def record_batches(
     """
     if not len(objects):
         return []
-    num_bytes, has_all_nodes = tensor_bytes(objects)
+    num_bytes, whole = tensor_bytes(objects), has_all_nodes(objects)
     found = []
     for start, stop in pairwise(_cuts(num_bytes)):
         own = [
             pa.array(objects.names[start:stop], pa.string()),
             pa.array(num_bytes[start:stop]),
-            pa.array(has_all_nodes[start:stop]),
+            pa.array(whole[start:stop]),
             *(pa.nulls(stop - start, field.type) for field in OWN_FIELDS[3:]),
         ]
         columns = [
@@ -42,24 +43,6 @@ def record_batches(
         ]
         found.append(pa.RecordBatch.from_arrays([*own, *columns], schema=schema))
     return found
-
-
-def tensor_bytes(objects: ObjectBatch) -> tuple[Int64s, NDArray[np.bool_]]:
-    """int64 (objects,): bytes of each object's arrays; bool (objects,): none is empty, but for edges."""
-    num_bytes = np.zeros(len(objects), np.int64)
-    has_all_nodes = np.ones(len(objects), np.bool_)
-    for attribute in objects.attributes:
-        if attribute.offsets is None:
-            num_bytes += attribute.values.itemsize
-            continue
-        shape = list(attribute.values.shape)
-        del shape[attribute.axis]
-        row_size = int(np.prod(shape))
-        sizes = row_size * np.diff(attribute.offsets)
-        num_bytes += sizes * attribute.values.itemsize
-        if not attribute.name.endswith("/edge_index"):
-            has_all_nodes &= sizes > 0
-    return num_bytes, has_all_nodes
 
 
 def _cuts(num_bytes: Int64s) -> list[int]:

@@ -107,13 +107,9 @@ class ArrowReader:
         shifts
             Of all attributes but edges, by name, what to add to edges while they are copied: int64
             (2, objects) by name.
-
-        Notes
-        -----
-        The file does not hold `ObjectBatch.event_index`, which is -1.
         """
-        numbers = np.asarray(rows, np.int64).tolist()
-        found = [self._find(row) for row in numbers]
+        numbers = np.asarray(rows, np.int64)
+        found = [self._find(row) for row in numbers.tolist()]
         attributes: dict[str, Attribute] = {}
         for edges in (False, True):
             added = shifts(attributes) if edges and shifts is not None else {}
@@ -121,9 +117,18 @@ class ArrowReader:
                 if form.is_edge == edges:
                     columns = [(columns[i], place) for columns, place in found]
                     attributes[form.name] = _gathered(form, columns, added.get(form.name))
-        names = tuple(self.names[row] for row in numbers)
+        names = tuple(self.names[row] for row in numbers.tolist())
         ordered = tuple(attributes[form.name] for form in self.forms)
-        return ObjectBatch(names, np.full(len(names), -1), ordered)
+        return ObjectBatch(names, numbers, ordered)
+
+    @property
+    def row_ranges(self) -> list[range]:
+        """Rows of each record batch."""
+        return [range(start, stop) for start, stop in pairwise(self._starts)]
+
+    def record_batch(self, number: int) -> pa.RecordBatch:
+        """A record batch as it is in the file; InputError where it is damaged."""
+        return read_batch(self._file, number, self.path)
 
     def close(self) -> None:
         """Let go of the file; what was read stays valid."""
@@ -155,7 +160,7 @@ class ArrowReader:
         return columns, row - self._starts[batch]
 
     def _open(self, batch: int) -> list[StoredColumn]:
-        record = read_batch(self._file, batch, self.path)
+        record = self.record_batch(batch)
         columns = [
             stored_column(form, column)
             for form, column in zip(self.forms, record.columns[len(OWN_NAMES) :], strict=True)

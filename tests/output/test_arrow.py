@@ -14,7 +14,8 @@ from hypothesis.extra.numpy import arrays
 from numl_polars.errors import InputError, OptionError, OutputError
 from numl_polars.objects.batch import Attribute, ObjectBatch
 from numl_polars.output import arrow_columns, arrow_reader
-from numl_polars.output.arrow import ArrowFile, ArrowReader, ArrowWriter, write_options
+from numl_polars.output.arrow import ArrowReader, ArrowWriter
+from numl_polars.output.arrow_file import NewArrowFile, write_options
 from numl_polars.output.arrow_schema import ColumnForm, make_schema
 from tests.output.builder import METADATA, batch_of, graph, graphs, hidden, visible
 
@@ -215,7 +216,7 @@ def test_arrow__full_disk() -> None:
     schema = make_schema(forms, METADATA)
 
     def fill() -> None:
-        with ArrowFile(Path("/dev/full"), Path("a.arrow"), write_options()) as file:
+        with NewArrowFile(Path("/dev/full"), Path("a.arrow"), write_options()) as file:
             file.begin(schema)
             for record in arrow_columns.record_batches(batch, forms, schema):
                 file.write(record)
