@@ -20,10 +20,17 @@ from numl_polars.output.files import reason
 from numl_polars.output.splits import SPLIT_NAMES
 
 Int64s = NDArray[np.int64]
-Shifts = Callable[[Mapping[str, Attribute]], Mapping[str, Int64s]]
+Shift = Callable[[str, Mapping[str, Attribute]], Int64s]
+
+Allocate = Callable[[int], Array]
 
 DECOMPRESSED_BYTES = 1 << 28
+_ALIGNED_TO = 64
 _MAGIC = b"ARROW1"
+
+
+def _new_bytes(num_bytes: int) -> Array:
+    return np.empty(num_bytes, np.uint8)
 
 
 class ArrowReader:
@@ -97,29 +104,30 @@ class ArrowReader:
         columns, place = self._find(row)
         return {column.form.name: column.of(place) for column in columns}
 
-    def batch(self, rows: Sequence[int] | NDArray[Any], shifts: Shifts | None = None) -> ObjectBatch:
+    def batch(self, rows: Sequence[int] | NDArray[Any], shift: Shift | None = None, allocate: Allocate = _new_bytes) -> ObjectBatch:
         """Attributes of some objects as columns, in the order of `rows`; see `arrays` for errors.
 
         Parameters
         ----------
         rows
             int (objects,).
-        shifts
-            Of all attributes but edges, by name, what to add to edges while they are copied: int64
-            (2, objects) by name.
+        shift
+            What to add to edges while they are copied: called with the name of each edge attribute, and all
+            attributes that are none by name, it returns int64 (2, objects).
+        allocate
+            Memory for the values of all attributes, uint8 of so many bytes.
         """
         numbers = np.asarray(rows, np.int64)
         found = [self._find(row) for row in numbers.tolist()]
+        empty = _allocated(self.forms, found, allocate)
         attributes: dict[str, Attribute] = {}
         for edges in (False, True):
-            added = shifts(attributes) if edges and shifts is not None else {}
-            for i, form in enumerate(self.forms):
+            for i, (form, attribute) in enumerate(zip(self.forms, empty, strict=True)):
                 if form.is_edge == edges:
-                    columns = [(columns[i], place) for columns, place in found]
-                    attributes[form.name] = _gathered(form, columns, added.get(form.name))
-        names = tuple(self.names[row] for row in numbers.tolist())
-        ordered = tuple(attributes[form.name] for form in self.forms)
-        return ObjectBatch(names, numbers, ordered)
+                    added = shift(form.name, attributes) if edges and shift is not None else None
+                    _fill(attribute, [(columns[i], place) for columns, place in found], added)
+                    attributes[form.name] = attribute
+        return ObjectBatch(tuple(self.names[row] for row in numbers.tolist()), numbers, tuple(empty))
 
     @property
     def row_ranges(self) -> list[range]:
@@ -224,26 +232,44 @@ def is_copy(record: pa.RecordBatch, content: pa.Buffer) -> bool:
     return last is not None and not content.address <= last.address < content.address + content.size
 
 
-def _gathered(
-    form: ColumnForm, columns: Sequence[tuple[StoredColumn, int]], shift: Array | None
-) -> Attribute:
-    compact = None if form.stored == form.dtype else form.stored
-    if form.form == "scalar":
-        values = np.empty(len(columns), form.dtype)
-        for i, (column, place) in enumerate(columns):
-            column.copy(place, values[i : i + 1])
-        return Attribute(form.name, values, compact=compact)
-    offsets = np.zeros(len(columns) + 1, np.int64)
-    np.cumsum([column.size(place) for column, place in columns], out=offsets[1:])
-    length = int(offsets[-1])
-    values = np.empty((2, length) if form.is_edge else (length, *form.row_shape), form.dtype)
-    for i, ((start, stop), (column, place)) in enumerate(
-        zip(pairwise(offsets.tolist()), columns, strict=True)
-    ):
-        if form.is_edge:
-            column.copy(place, values[:, start:stop], None if shift is None else shift[:, i : i + 1])
-        else:
+def _allocated(
+    forms: Sequence[ColumnForm], objects: Sequence[tuple[list[StoredColumn], int]], allocate: Allocate
+) -> list[Attribute]:
+    """Attributes of some objects whose values are still to be filled in, all in one piece of memory.
+
+    Memory that is new is dear, as the system clears it page by page: one large piece is used again for the
+    next batch, where many small ones are given back.
+    """
+    offsets, shapes, places = [], [], [0]
+    for i, form in enumerate(forms):
+        stops = np.zeros(len(objects) + 1, np.int64)
+        np.cumsum([columns[i].size(place) for columns, place in objects], out=stops[1:])
+        length = int(stops[-1])
+        shape = (2, length) if form.is_edge else (length, *form.row_shape)
+        num_bytes = form.dtype.itemsize * int(np.prod(shape))
+        offsets.append(None if form.form == "scalar" else stops)
+        shapes.append(shape)
+        places.append(places[-1] + -(-num_bytes // _ALIGNED_TO) * _ALIGNED_TO)
+    memory = allocate(places[-1])
+    return [
+        Attribute(
+            form.name,
+            np.ndarray(shape, form.dtype, memory.data, place),
+            stops,
+            int(form.is_edge),
+            compact=None if form.stored == form.dtype else form.stored,
+            by_source=form.form == "by_source",
+        )
+        for form, shape, stops, place in zip(forms, shapes, offsets, places, strict=False)
+    ]
+
+
+def _fill(attribute: Attribute, objects: Sequence[tuple[StoredColumn, int]], shift: Array | None) -> None:
+    """Copy an attribute of each object to where it belongs."""
+    values = attribute.values
+    stops = range(len(objects) + 1) if attribute.offsets is None else attribute.offsets.tolist()
+    for i, ((start, stop), (column, place)) in enumerate(zip(pairwise(stops), objects, strict=True)):
+        if attribute.axis == 0:
             column.copy(place, values[start:stop])
-    return Attribute(
-        form.name, values, offsets, int(form.is_edge), compact=compact, by_source=form.form == "by_source"
-    )
+        else:
+            column.copy(place, values[:, start:stop], None if shift is None else shift[:, i : i + 1])
