@@ -278,6 +278,7 @@ def compile_kernels() -> None:
     from numl_polars.events import matching  # noqa: F401
     from numl_polars.labels import ancestry, deposits  # noqa: F401
     from numl_polars.objects import hit_edges, ranking  # noqa: F401
+    from numl_polars.objects.maps import binning, densest, energies  # noqa: F401
     from numl_polars.tables import byte_kernels  # noqa: F401
 
 
