@@ -103,7 +103,7 @@ class Measured:
 def main(events: int, repeats: int, json_file: Path | None) -> None:
     work = BENCH / "work"
     work.mkdir(exist_ok=True)
-    compile_kernels()
+    compile_kernels([nl.HitGraph()])
     files = make_files(work, events)
     measured = measure(files, work / "cost_model.h5", repeats)
     fitted = {stage: fit(measured, stage) for stage in STAGES}

@@ -5,10 +5,11 @@ a batch at a time; when all are done the ranks' files take their names, and rank
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter, sleep
@@ -162,8 +163,8 @@ def process(  # type: ignore[misc]  # the overloads tell what comes back, this w
         plan = ranks.on_first(lambda: make_plan(events, schemes, ranks.size))
         events.share_offsets(plan.offsets)
     with stages("compile"):
-        ranks.on_first(compile_kernels)
-        compile_kernels()
+        ranks.on_first(lambda: compile_kernels(schemes.values()))
+        compile_kernels(schemes.values())
 
     options = {"format": format, "batch_bytes": batch_bytes, "splits": str(splits)}
     options |= {"seed": splits.seed, "split_by": splits.by}
@@ -273,13 +274,17 @@ def _columns(events: EventFile, objects: Mapping[str, TrainingObject]) -> dict[s
     return found
 
 
-def compile_kernels() -> None:
-    """Compile the kernels, or load them from disk: the cache must not be written by two ranks at once."""
-    from numl_polars.events import matching  # noqa: F401
-    from numl_polars.labels import ancestry, deposits  # noqa: F401
-    from numl_polars.objects import hit_edges, ranking  # noqa: F401
-    from numl_polars.objects.maps import binning, densest, energies  # noqa: F401
-    from numl_polars.tables import byte_kernels  # noqa: F401
+_KERNELS = ("events.matching", "labels.ancestry", "labels.deposits", "objects.ranking", "tables.byte_kernels")
+
+
+def compile_kernels(objects: Iterable[TrainingObject] = ()) -> None:
+    """Compile the kernels that all objects use, and those of these, or load them from disk.
+
+    The cache on disk must not be written by two ranks at once.
+    """
+    own = [module for scheme in objects for part in scheme.all_parts for module in part.kernels]
+    for module in dict.fromkeys([*_KERNELS, *own]):
+        import_module(f"numl_polars.{module}")
 
 
 def _facts(events: EventFile, scheme: TrainingObject, **options: Any) -> dict[str, Any]:
