@@ -114,10 +114,14 @@ def merge(
 @click.option(
     "--format",
     type=click.Choice(["hdf5", "arrow", "pt"]),
+    default=None,
     help="Format of OUT.  [default: by its ending, .h5, .arrow or .pt]",
 )
 @click.option(
-    "--compression", type=click.Choice(["zstd", "lz4"]), help="Compress OUT; arrow only.  [default: none]"
+    "--compression",
+    type=click.Choice(["zstd", "lz4"]),
+    default=None,
+    help="Compress OUT; arrow only.  [default: none]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an earlier file.")
 @click.option("--debug", is_flag=True, help="Show the traceback of a fault.")
