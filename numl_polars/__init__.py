@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from numl_polars.labels.schemes.topology import TopologyLabels
     from numl_polars.objects import parts
     from numl_polars.objects.hit_graph import HitGraph
+    from numl_polars.objects.maps.pixel_map import PixelMap
+    from numl_polars.objects.maps.voxel_map import VoxelMap
     from numl_polars.objects.part import Part
     from numl_polars.objects.parts.functions import part
     from numl_polars.objects.training_object import Built, TrainingObject
@@ -69,6 +71,7 @@ _HOMES = {
     "Part": "objects.part",
     "PartError": "errors",
     "ParticleLabels": "labels.particle_labels",
+    "PixelMap": "objects.maps.pixel_map",
     "ProtonDecayLabels": "labels.schemes.events",
     "PynumlEventLabels": "labels.outside.pynuml",
     "PynumlLabels": "labels.outside.pynuml",
@@ -79,6 +82,7 @@ _HOMES = {
     "StandardLabels": "labels.schemes.standard",
     "TopologyLabels": "labels.schemes.topology",
     "TrainingObject": "objects.training_object",
+    "VoxelMap": "objects.maps.voxel_map",
     "load_event_labels": "labels.outside.loading",
     "load_particle_labels": "labels.outside.loading",
     "merge": "output.merge",
@@ -113,6 +117,7 @@ __all__ = [
     "Part",
     "PartError",
     "ParticleLabels",
+    "PixelMap",
     "ProtonDecayLabels",
     "PynumlEventLabels",
     "PynumlLabels",
@@ -123,6 +128,7 @@ __all__ = [
     "StandardLabels",
     "TopologyLabels",
     "TrainingObject",
+    "VoxelMap",
     "load_event_labels",
     "load_particle_labels",
     "merge",

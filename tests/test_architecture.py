@@ -22,7 +22,7 @@ ORDER = (
     ("labels",),
     ("objects",),
     ("output",),
-    ("pipeline",),
+    ("pipeline", "product"),
     ("process", "command", "cli"),
 )
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}

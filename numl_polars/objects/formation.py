@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -65,6 +65,8 @@ class Formation:
         Events that are left out, and remarks.
     coordinates
         Columns of the hit table that give plane, wire (or projection) and time (or drift).
+    results
+        What parts found while events were selected, and use for their attributes; by part.
     """
 
     def __init__(self, scheme: "TrainingObject", batch: Batch, truths: Truths, stages: Stages) -> None:
@@ -78,6 +80,7 @@ class Formation:
         self.coordinates: tuple[str, ...] = next(
             names for names in HIT_COORDINATES if set(names) <= set(self.tables["hit_table"].columns)
         )
+        self.results: dict[Any, Any] = {}
         self._truths = truths
         self._rows: dict[str, KeptRows] = {}
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from numl_polars.objects.maps.pixels import Pixels
+from numl_polars.objects.maps.voxels import Voxels
 from numl_polars.objects.part import Part
 from numl_polars.objects.parts.edges import (
     DelaunayEdges,
@@ -36,6 +38,8 @@ INCLUDED: Mapping[str, type[Part]] = {
     "edge-truth": EdgeTruth,
     "true-positions": TruePositions,
     "vertex": Vertex,
+    "pixels": Pixels,
+    "voxels": Voxels,
 }
 """Those that an object may be given; run, subrun and event and what is known of the event it has anyway."""
 
@@ -53,9 +57,11 @@ __all__ = [
     "Metadata",
     "NearestEdges",
     "NexusEdges",
+    "Pixels",
     "RadiusEdges",
     "SemanticTruth",
     "SpacepointNodes",
     "TruePositions",
     "Vertex",
+    "Voxels",
 ]
