@@ -123,7 +123,7 @@ def test_convert__refused(tmp_path: Path) -> None:
             "out.h5",
             {},
             InputError,
-            r"bare\.h5 has no planes and classes: merge it with a file that has",
+            r"bare\.h5 has no planes and classes: merge it with a file",
         ),
         (tmp_path / "text.h5", "out.h5", {}, InputError, r"text\.h5 is not an HDF5 file"),
         (tmp_path / "absent.h5", "out.h5", {}, InputError, r"no such file: .*absent\.h5"),
@@ -160,6 +160,9 @@ def test_convert__damaged_source_leaves_nothing(tmp_path: Path) -> None:
         convert(path, tmp_path / "b.h5")
     assert visible(tmp_path) == ["a.pt"]
     assert hidden(tmp_path) == []
+
+
+MERGE = ("merge", "all.h5", "a.h5", "b.h5", "--split-by", "hash", "--splits", "50/25/25")
 
 
 def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
