@@ -27,6 +27,7 @@ from tests.output.formats_builder import (
     write_objects,
 )
 from tests.output.strategies import Objects, object_sets
+from tests.tools.test_describe import text_of
 
 ROOT = Path(__file__).resolve().parents[2]
 needs_torch = pytest.mark.skipif("pt" not in KNOWN, reason="needs torch")
@@ -83,6 +84,20 @@ def test_convert__no_samples_and_no_objects(tmp_path: Path) -> None:
         assert again.read_bytes() == path.read_bytes()
         with h5py.File(again) as file:
             assert "samples" not in file
+
+
+def test_convert__compression(tmp_path: Path) -> None:
+    arrays = {"hit/x": np.zeros((1000, 2), np.float32), "hit/id": np.arange(1000)}
+    path = write_objects(tmp_path / "a.h5", {str(event): arrays for event in range(10)})
+    plain = convert(path, tmp_path / "plain.arrow").num_bytes
+    small = convert(path, tmp_path / "small.arrow", compression="zstd")
+    assert small.num_bytes < plain / 2
+    again = merge([small.output], tmp_path / "again.arrow", compression="lz4").output
+    assert "arrow, lz4" in text_of(again)
+    assert "arrow, zstd" in text_of(small.output)
+    assert_same(read_objects(again), read_objects(path))
+    with pytest.raises(OptionError, match="format hdf5 has no such option: compression='zstd'"):
+        merge([path], tmp_path / "b.h5", compression="zstd")
 
 
 def test_convert__pynuml_file(tmp_path: Path) -> None:

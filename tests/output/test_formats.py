@@ -86,8 +86,6 @@ def test_format__kinds_come_back(tmp_path: Path, known: Format) -> None:
 
 @every_format
 def test_format__same_object_twice(tmp_path: Path, known: Format) -> None:
-    if known.name == "arrow":
-        pytest.skip("found when files are merged")
     with pytest.raises(OutputError, match=r"object 'r1_sr0_evt1' is written to .* a second time"):
         write_objects(tmp_path / f"a{known.suffix}", graphs(1, 2), graphs(1))
     assert visible(tmp_path) == hidden(tmp_path) == []
