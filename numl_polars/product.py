@@ -163,6 +163,7 @@ class Product:
             splits=splits,
             overwrite=self.overwrite,
             progress=None if progress is None else partial(progress, "merge"),
+            **self.writer_options,
         )
 
     def _layer_reports(self, counts: Mapping[str, LayerCounts]) -> dict[str, LayerReport]:

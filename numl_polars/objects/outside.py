@@ -19,12 +19,19 @@ from numl_polars.labels.outside.calls import check_parameters, signature, what
 from numl_polars.labels.outside.references import Reference, nearest, read_reference, split_name
 from numl_polars.labels.outside.user_code import find, told_as_option_error
 from numl_polars.objects.hit_graph import HitGraph
+from numl_polars.objects.maps.pixel_map import PixelMap
+from numl_polars.objects.maps.voxel_map import VoxelMap
 from numl_polars.objects.part import Part
 from numl_polars.objects.parts import INCLUDED
 from numl_polars.objects.parts.functions import PartFunction
 from numl_polars.objects.training_object import TrainingObject
 
-OBJECTS: Mapping[str, type[TrainingObject]] = {"graph": HitGraph, "bare": TrainingObject}
+OBJECTS: Mapping[str, type[TrainingObject]] = {
+    "graph": HitGraph,
+    "pixels": PixelMap,
+    "voxels": VoxelMap,
+    "bare": TrainingObject,
+}
 """Objects that come with this package; ``bare`` has the parts that it is given only."""
 
 _PART = "a subclass of Part or an instance of one, or a function with the decorator @part"
