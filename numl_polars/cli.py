@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -75,6 +76,12 @@ def simulate(
     help="Exact shares of shuffled objects, or by hash of run, subrun and event, which stay the same when "
     "files are added.",
 )
+@click.option(
+    "--compression",
+    type=click.Choice(["zstd", "lz4"]),
+    default=None,
+    help="Compress OUT; arrow only.  [default: none]",
+)
 @click.option("--remove-inputs", is_flag=True, help="Remove the inputs once OUT is verified.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier file.")
 @click.option("--debug", is_flag=True, help="Show the traceback of a fault.")
@@ -84,6 +91,7 @@ def merge(
     splits: str,
     seed: int,
     split_by: str,
+    compression: str | None,
     remove_inputs: bool,
     overwrite: bool,
     debug: bool,
@@ -101,6 +109,7 @@ def merge(
         splits=Splits.parse(splits, seed=seed, by=split_by),  # type: ignore[arg-type]
         overwrite=overwrite,
         remove_inputs=remove_inputs,
+        **_chosen(compression=compression),
     )
     samples = _samples(summary.num_samples)
     click.echo(
@@ -114,10 +123,14 @@ def merge(
 @click.option(
     "--format",
     type=click.Choice(["hdf5", "arrow", "pt"]),
+    default=None,
     help="Format of OUT.  [default: by its ending, .h5, .arrow or .pt]",
 )
 @click.option(
-    "--compression", type=click.Choice(["zstd", "lz4"]), help="Compress OUT; arrow only.  [default: none]"
+    "--compression",
+    type=click.Choice(["zstd", "lz4"]),
+    default=None,
+    help="Compress OUT; arrow only.  [default: none]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an earlier file.")
 @click.option("--debug", is_flag=True, help="Show the traceback of a fault.")
@@ -139,12 +152,17 @@ def convert(
             format=format,
             overwrite=overwrite,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
-            **({} if compression is None else {"compression": compression}),
+            **_chosen(compression=compression),
         )
     samples = _samples(summary.num_samples)
     click.echo(
         f"{summary.output}: {summary.num_objects:,} objects{samples}, {summary.num_bytes / 1e6:,.1f} MB"
     )
+
+
+def _chosen(**options: Any) -> dict[str, Any]:
+    """Options that were given; not every format has all."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _samples(numbers: Mapping[str, int]) -> str:

@@ -9,15 +9,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import pyarrow as pa
+
 from numl_polars.errors import OutputError
 from numl_polars.objects.batch import ObjectBatch
-from numl_polars.output.arrow_columns import record_batches
+from numl_polars.output.arrow_columns import record_batches, sample_columns, with_samples
 from numl_polars.output.arrow_file import Compression, NewArrowFile, write_options
 from numl_polars.output.arrow_merge import merge_arrow
 from numl_polars.output.arrow_reader import ArrowReader
 from numl_polars.output.arrow_schema import ColumnForm, make_schema
 from numl_polars.output.files import pending, unfinished
 from numl_polars.output.layout import GraphMetadata
+from numl_polars.output.samples import Samples
 
 __all__ = ["ArrowReader", "ArrowWriter", "merge_arrow"]
 
@@ -40,6 +43,8 @@ class ArrowWriter:
         the mapped file.
     compression_level
         Level of the compression; None: its default.
+    samples
+        Rows of the objects of each split, counted as they are written; None: the file has no samples.
 
     Raises
     ------
@@ -59,12 +64,17 @@ class ArrowWriter:
         hidden: bool = False,
         compression: Compression | None = None,
         compression_level: int | None = None,
+        samples: Samples | None = None,
     ) -> None:
         self.path = path
         self.metadata = metadata
         self.overwrite = overwrite
         self._target = unfinished if hidden else pending
         self._options = write_options(compression, compression_level)
+        self._compression = compression
+        self._splits = None if samples is None else tuple(samples)
+        num_objects = max((int(rows.max()) + 1 for rows in (samples or {}).values() if len(rows)), default=0)
+        self._samples = sample_columns(samples or {}, num_objects)
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -80,7 +90,7 @@ class ArrowWriter:
     ) -> None:
         with self._stack:
             if kind is None and self._forms is None:
-                self._file.begin(make_schema((), self.metadata))
+                self._file.begin(self._make_schema(()))
             self._stack.pop_all().__exit__(kind, error, trace)
 
     def write(self, objects: ObjectBatch) -> None:
@@ -100,9 +110,11 @@ class ArrowWriter:
             An attribute's name is not ``store/attribute``, it is not of the form that it had in the first
             batch, or has a value that its `compact` does not hold.
         """
+        if not len(objects) and not objects.attributes:
+            return
         forms = tuple(ColumnForm.of(attribute) for attribute in objects.attributes)
         if self._forms is None:
-            self._schema = make_schema(forms, self.metadata)
+            self._schema = self._make_schema(forms)
             self._file.begin(self._schema)
             self._forms = forms
         elif forms != self._forms:
@@ -110,9 +122,14 @@ class ArrowWriter:
             raise ValueError(
                 f"attributes differ from those of the first batch: {', '.join(sorted(set(odd)))}"
             )
+        row = len(self._names)
         for name in objects.names:
             if name in self._names:
                 raise OutputError(f"object '{name}' is written to {self.path} a second time")
             self._names.add(name)
         for batch in record_batches(objects, forms, self._schema):
-            self._file.write(batch)
+            self._file.write(with_samples(batch, self._samples, row, self._schema))
+            row += len(batch)
+
+    def _make_schema(self, forms: tuple[ColumnForm, ...]) -> pa.Schema:
+        return make_schema(forms, self.metadata, splits=self._splits, compression=self._compression)

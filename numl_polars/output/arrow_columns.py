@@ -8,8 +8,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from numl_polars.objects.batch import Array, Attribute, ObjectBatch
-from numl_polars.output.arrow_schema import OWN_FIELDS, ColumnForm
-from numl_polars.output.samples import has_all_nodes, tensor_bytes
+from numl_polars.output.arrow_schema import OWN_FIELDS, OWN_NAMES, ColumnForm
+from numl_polars.output.samples import Samples, has_all_nodes, tensor_bytes
 
 Int64s = NDArray[np.int64]
 RECORD_BATCH_BYTES = 1 << 23
@@ -43,6 +43,30 @@ def record_batches(
         ]
         found.append(pa.RecordBatch.from_arrays([*own, *columns], schema=schema))
     return found
+
+
+def sample_columns(samples: Samples, num_objects: int) -> list[pa.Array]:
+    """Split of each object, and its place in it."""
+    split = np.full(num_objects, None, object)
+    sample = np.full(num_objects, -1, np.int32)
+    for name, rows in samples.items():
+        split[rows], sample[rows] = name, np.arange(len(rows))
+    return [pa.array(split, pa.string()), pa.array(sample, mask=sample < 0)]
+
+
+def with_samples(
+    batch: pa.RecordBatch, columns: Sequence[pa.Array], start: int, schema: pa.Schema
+) -> pa.RecordBatch:
+    """Record batch whose objects, from row `start` of the file on, have their samples from `columns`.
+
+    Objects behind the end of `columns` are in no split.
+    """
+    arrays = list(batch.columns)
+    own = [column.slice(start, len(batch)) for column in columns]
+    arrays[len(OWN_NAMES) - 2 : len(OWN_NAMES)] = [
+        pa.concat_arrays([column, pa.nulls(len(batch) - len(column), column.type)]) for column in own
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def _cuts(num_bytes: Int64s) -> list[int]:

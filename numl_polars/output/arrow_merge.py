@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from numl_polars.errors import InputError, OutputError
 from numl_polars.objects.batch import ObjectBatch
-from numl_polars.output.arrow_columns import record_batches
+from numl_polars.output.arrow_columns import record_batches, sample_columns, with_samples
 from numl_polars.output.arrow_file import Compression, NewArrowFile, write_options
 from numl_polars.output.arrow_reader import ArrowReader
-from numl_polars.output.arrow_schema import OWN_NAMES, ColumnForm, make_schema
+from numl_polars.output.arrow_schema import ColumnForm, make_schema
 from numl_polars.output.files import check_target, pending
 from numl_polars.output.layout import GraphMetadata
 from numl_polars.output.merging import (
@@ -84,8 +84,8 @@ def merge_arrow(
         names = [name for reader in readers for name in reader.names]
         whole = np.concatenate([np.ones(0, bool), *(reader.has_all_nodes for reader in readers)])
         samples = sample_rows_of(splits, names, whole)
-        columns = _sample_columns(samples, len(names))
-        schema = make_schema(forms, content)
+        columns = sample_columns(samples, len(names))
+        schema = make_schema(forms, content, splits=tuple(samples), compression=compression)
         advance = Steps(2 * len(names), progress)
         with pending(output, overwrite=overwrite) as part:
             start = 0
@@ -93,7 +93,7 @@ def merge_arrow(
                 file.begin(schema)
                 for reader in readers:
                     for batch in _batches(reader, forms, schema):
-                        file.write(_with_samples(batch, columns, start, schema))
+                        file.write(with_samples(batch, columns, start, schema))
                         start += len(batch)
                         advance(len(batch))
             _verify(part, output, readers, content, samples, advance)
@@ -138,15 +138,6 @@ def _common_forms(readers: Sequence[ArrowReader]) -> tuple[ColumnForm, ...]:
     return found
 
 
-def _sample_columns(samples: Mapping[str, Int64s], num_objects: int) -> list[pa.Array]:
-    """Split of each object, and its place in it."""
-    split = np.full(num_objects, None, object)
-    sample = np.full(num_objects, -1, np.int32)
-    for name, rows in samples.items():
-        split[rows], sample[rows] = name, np.arange(len(rows))
-    return [pa.array(split, pa.string()), pa.array(sample, mask=sample < 0)]
-
-
 def _batches(reader: ArrowReader, forms: Sequence[ColumnForm], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """Record batches of an input: its own, or made anew where the dtypes stored are others."""
     for number, rows in enumerate(reader.row_ranges):
@@ -154,14 +145,6 @@ def _batches(reader: ArrowReader, forms: Sequence[ColumnForm], schema: pa.Schema
             yield reader.record_batch(number)
         else:
             yield from record_batches(reader.batch(rows), forms, schema)
-
-
-def _with_samples(
-    batch: pa.RecordBatch, columns: Sequence[pa.Array], start: int, schema: pa.Schema
-) -> pa.RecordBatch:
-    arrays = list(batch.columns)
-    arrays[len(OWN_NAMES) - 2 : len(OWN_NAMES)] = [column.slice(start, len(batch)) for column in columns]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def _verify(

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from numl_polars.errors import InputError
 from numl_polars.objects.batch import Array, Attribute, ObjectBatch
-from numl_polars.output.arrow_schema import OWN_NAMES, ColumnForm, read_schema
+from numl_polars.output.arrow_schema import OWN_NAMES, ColumnForm, read_schema, schema_fact
 from numl_polars.output.arrow_values import StoredColumn, stored_column
 from numl_polars.output.files import reason
-from numl_polars.output.splits import SPLIT_NAMES
 
 Int64s = NDArray[np.int64]
 Shift = Callable[[str, Mapping[str, Attribute]], Int64s]
@@ -72,17 +71,24 @@ class ArrowReader:
     @cached_property
     def samples(self) -> Mapping[str, Int64s]:
         """Rows of each split's objects, in the split's order; empty for a file that was not merged."""
-        split = np.array(self._own.column("split").fill_null("").to_pylist(), np.str_)
-        if self.metadata is None or "splits" not in self.metadata.provenance:
+        splits = schema_fact(self._file.schema, "splits")
+        if splits is None:
             return {}
+        split = np.array(self._own.column("split").fill_null("").to_pylist(), np.str_)
         sample = self._own.column("sample").fill_null(-1).to_numpy()
-        rows = {name: np.flatnonzero(split == name) for name in SPLIT_NAMES}
+        rows = {name: np.flatnonzero(split == name) for name in splits}
         return {name: found[np.argsort(sample[found], kind="stable")] for name, found in rows.items()}
 
     @cached_property
     def sizes(self) -> Int64s:
         """int64 (objects,): bytes of each object's tensors."""
         return np.asarray(self._own.column("num_bytes").to_numpy(), np.int64)
+
+    @property
+    def compression(self) -> str | None:
+        """``zstd`` or ``lz4``; None for a file that is not compressed."""
+        found: str | None = schema_fact(self._file.schema, "compression")
+        return found
 
     @cached_property
     def has_all_nodes(self) -> NDArray[np.bool_]:
@@ -104,7 +110,9 @@ class ArrowReader:
         columns, place = self._find(row)
         return {column.form.name: column.of(place) for column in columns}
 
-    def batch(self, rows: Sequence[int] | NDArray[Any], shift: Shift | None = None, allocate: Allocate = _new_bytes) -> ObjectBatch:
+    def batch(
+        self, rows: Sequence[int] | NDArray[Any], shift: Shift | None = None, allocate: Allocate = _new_bytes
+    ) -> ObjectBatch:
         """Attributes of some objects as columns, in the order of `rows`; see `arrays` for errors.
 
         Parameters

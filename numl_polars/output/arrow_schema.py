@@ -10,6 +10,7 @@
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -144,9 +145,29 @@ def _item(kind: pa.DataType) -> pa.Field:
     return pa.field("item", kind, nullable=False)
 
 
-def make_schema(forms: tuple[ColumnForm, ...], metadata: GraphMetadata | None) -> pa.Schema:
-    """Schema of a shard with these attributes and this file-level content."""
+def make_schema(
+    forms: tuple[ColumnForm, ...],
+    metadata: GraphMetadata | None,
+    *,
+    splits: Sequence[str] | None = None,
+    compression: str | None = None,
+) -> pa.Schema:
+    """Schema of a shard with these attributes and this file-level content.
+
+    Parameters
+    ----------
+    forms, metadata
+        Attributes and file-level content.
+    splits
+        Names of the splits; None: the file has no samples.
+    compression
+        Of the record batches; None: none.
+    """
     content: dict[str, Any] = {"format": VERSION}
+    if splits is not None:
+        content["splits"] = list(splits)
+    if compression is not None:
+        content["compression"] = compression
     if metadata is not None:
         content |= {
             "planes": metadata.planes,
@@ -155,6 +176,11 @@ def make_schema(forms: tuple[ColumnForm, ...], metadata: GraphMetadata | None) -
             "provenance": dict(metadata.provenance),
         }
     return pa.schema([*OWN_FIELDS, *(form.field for form in forms)], {KEY: json.dumps(content)})
+
+
+def schema_fact(schema: pa.Schema, name: str) -> Any:
+    """What a schema of `make_schema` says under that name, ``splits`` or ``compression``; None: nothing."""
+    return json.loads(schema.metadata[KEY]).get(name)
 
 
 def read_schema(schema: pa.Schema, path: object) -> tuple[tuple[ColumnForm, ...], GraphMetadata | None]:

@@ -38,10 +38,11 @@ class AttributeKind:
     def of(cls, attribute: Attribute) -> "AttributeKind":
         """Kind of an attribute of a batch."""
         dtype = attribute.values.dtype
+        compact = None if attribute.compact == dtype else attribute.compact
         if attribute.offsets is None:
-            return cls(dtype, None, compact=attribute.compact)
+            return cls(dtype, None, compact=compact)
         shape = _without(attribute.values.shape, attribute.axis)
-        return cls(dtype, shape, attribute.axis, attribute.compact, attribute.by_source)
+        return cls(dtype, shape, attribute.axis, compact, attribute.by_source)
 
     @classmethod
     def like(cls, name: str, array: Array) -> "AttributeKind":

@@ -104,6 +104,9 @@ def finish(part: Path, target: Path, *, overwrite: bool = False) -> None:
             _replace_folder(part, target)
         else:
             part.replace(target)
+        if overwrite:
+            for earlier in put_aside(target):
+                shutil.rmtree(earlier, ignore_errors=True)
         with suppress(OSError):  # some network file systems refuse to sync a folder
             _bring_to_disk(target.parent)
 
@@ -116,8 +119,6 @@ def _replace_folder(part: Path, target: Path) -> None:
     except OSError:
         aside.rename(target)
         raise
-    for earlier in put_aside(target):
-        shutil.rmtree(earlier, ignore_errors=True)
 
 
 def put_aside(target: Path) -> list[Path]:

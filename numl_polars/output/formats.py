@@ -6,6 +6,7 @@ A format's module is imported when it is first used: only that of pt imports tor
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +54,10 @@ class Format:
         OptionError
             The format has no such option.
         """
-        writer: type[ObjectWriter] = _named(self._writer)
-        try:
-            return writer(path, metadata, overwrite=overwrite, hidden=hidden, **options)  # type: ignore[call-arg]
-        except TypeError as error:
-            if "unexpected keyword argument" not in str(error):
-                raise
-            named = ", ".join(f"{name}={value!r}" for name, value in options.items())
-            raise OptionError(f"format {self.name} has no such option: {named}") from error
+        writer: ObjectWriter = self._call(
+            self._writer, path, metadata, overwrite=overwrite, hidden=hidden, **options
+        )
+        return writer
 
     def reader(self, path: Path) -> ObjectReader:
         """Reader of a file of this format.
@@ -74,9 +71,23 @@ class Format:
         return found
 
     def merge(self, inputs: Sequence[Path], output: Path, **options: Any) -> MergeSummary:
-        """One file from several of this format; see `merge.merge`."""
-        summary: MergeSummary = _named(self._merge)(inputs, output, **options)
+        """One file from several of this format; see `merge.merge`.
+
+        Raises
+        ------
+        OptionError
+            The format has no such option; or as `merge.merge`.
+        """
+        summary: MergeSummary = self._call(self._merge, inputs, output, **options)
         return summary
+
+    def _call(self, name: str, *arguments: Any, **options: Any) -> Any:
+        function = _named(name)
+        known = signature(function).parameters
+        for option, value in options.items():
+            if option not in known:
+                raise OptionError(f"format {self.name} has no such option: {option}={value!r}")
+        return function(*arguments, **options)
 
 
 FORMATS = {

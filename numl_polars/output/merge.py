@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from numl_polars.errors import OptionError
 from numl_polars.output.formats import FORMATS, format_by_suffix, format_of
@@ -19,6 +20,7 @@ def merge(
     overwrite: bool = False,
     remove_inputs: bool = False,
     progress: Progress | None = None,
+    **options: Any,
 ) -> MergeSummary:
     """Summary of the one file, made of the objects of `inputs`, that a model trains on.
 
@@ -44,6 +46,8 @@ def merge(
         Whether to remove the inputs when the result stands under its name.
     progress
         Called with the steps done and the steps in all.
+    options
+        Those of the format, as ``compression="zstd"`` for ``arrow``.
 
     Raises
     ------
@@ -51,7 +55,8 @@ def merge(
         An input cannot be read, is of no format, has other file-level content or attributes than another, or
         repeats an object; or there is no file-level content at all.
     OptionError
-        `output` is one of the inputs, an input is given twice, or they are not all of one format.
+        `output` is one of the inputs, an input is given twice, they are not all of one format, or that has no
+        such option.
     OutputError
         `output` cannot be written, or what was written differs from the inputs.
     """
@@ -73,4 +78,5 @@ def merge(
         overwrite=overwrite,
         remove_inputs=remove_inputs,
         progress=progress,
+        **options,
     )
