@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from numl_polars.threads import share_cores
 
 if TYPE_CHECKING:
+    from numl_polars import training
     from numl_polars.errors import (
         InputError,
         LabelError,
@@ -132,6 +133,8 @@ share_cores()
 
 
 def __getattr__(name: str) -> Any:
+    if name == "training":
+        return import_module(f"{__name__}.training")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), _NAMES.get(name, name))

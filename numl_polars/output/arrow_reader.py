@@ -104,7 +104,9 @@ class ArrowReader:
         columns, place = self._find(row)
         return {column.form.name: column.of(place) for column in columns}
 
-    def batch(self, rows: Sequence[int] | NDArray[Any], shift: Shift | None = None, allocate: Allocate = _new_bytes) -> ObjectBatch:
+    def batch(
+        self, rows: Sequence[int] | NDArray[Any], shift: Shift | None = None, allocate: Allocate = _new_bytes
+    ) -> ObjectBatch:
         """Attributes of some objects as columns, in the order of `rows`; see `arrays` for errors.
 
         Parameters
