@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from numl_polars.threads import share_cores
 
 if TYPE_CHECKING:
-    from numl_polars import training
+    from numl_polars import training as training
     from numl_polars.errors import (
         InputError,
         LabelError,

@@ -1,7 +1,7 @@
 """Kernels: edges copied from where they are stored to where they belong, in one pass over memory.
 
-In NumPy, widening and numbering are a pass each, and repeated sources need room of their own: that takes three
-times as long, and edges are most of a graph.
+In NumPy, widening and numbering are a pass each, and repeated sources need room of their own: that takes
+almost three times as long, and edges are most of a graph.
 """
 
 import numpy as np

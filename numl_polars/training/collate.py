@@ -1,7 +1,7 @@
 """A batch of objects as torch_geometric makes it, built from columns without an object for each.
 
-What it is to be is what ``Batch.from_data_list`` makes of the objects: arrays joined, numbers of nodes added to
-edges, ``batch`` and ``ptr`` of nodes, and the slices by which objects are found again.
+What it is to be is what ``Batch.from_data_list`` makes of the objects: arrays joined, numbers of nodes added
+to edges, ``batch`` and ``ptr`` of nodes, and the slices by which objects are found again.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,8 +22,8 @@ from numl_polars.training.memory import ReusedMemory
 Int64s = NDArray[np.int64]
 Attributes = Mapping[str, Attribute]
 
-# what torch_geometric takes the number of nodes from, in the order of the attributes, and by what it knows that
-# a store has nodes
+# what torch_geometric takes the number of nodes from, in the order of the attributes, and by what it knows
+# that a store has nodes
 _COUNTED = ("x", "feat", "pos", "node_type", "n_id", "tf")
 _SHOWS_NODES = ("num_nodes", "x", "pos")
 _JOINED_ITS_WAY = ("ptr", "adj", "adj_t", "face")
@@ -57,7 +57,7 @@ def collate(objects: Sequence[HeteroData]) -> Batch:
 
 
 class _Memory:
-    """Where the values of one batch are: in a worker in memory that it shares, else in such as is used again."""
+    """Where the values of one batch are: in shared memory of a worker, else in such as is used again."""
 
     def __init__(self) -> None:
         self._shared: torch.Tensor | None = None
@@ -66,7 +66,7 @@ class _Memory:
         """uint8 (num_bytes,)."""
         if torch.utils.data.get_worker_info() is None:
             return _REUSED(num_bytes)
-        # one piece for all tensors, for each takes a file descriptor, and others would be copied to such pieces
+        # one piece for all tensors, as each piece takes a file descriptor
         storage = torch.UntypedStorage._new_shared(max(num_bytes, 1), device="cpu")
         self._shared = torch.empty(0, dtype=torch.uint8).set_(storage)
         found: NDArray[np.uint8] = self._shared.numpy()[:num_bytes]

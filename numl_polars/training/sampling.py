@@ -14,8 +14,8 @@ Int64s = NDArray[np.int64]
 class BalancedSampler(torch.utils.data.Sampler[int]):
     """Shuffled places of objects, the largest spread evenly over the batches.
 
-    The largest `balance_frac` of the objects are dealt out one by one to batches in turn, the rest fill them up
-    at random; batches and what is in them are shuffled. So no batch gets several of the few objects that are
+    The largest `balance_frac` of the objects are dealt out one by one to batches in turn, the rest fill them
+    up at random; batches and what is in them are shuffled. So no batch gets several of the few objects that are
     far larger than the others. Every object is drawn once an epoch.
 
     Parameters
@@ -83,8 +83,8 @@ class BalancedSampler(torch.utils.data.Sampler[int]):
             : round(self.balance_frac * number)
         ]
         others = batches[~np.isin(batches, largest)]
-        # one row a batch, filled column by column, down and up: each gets a first one of the largest before any
-        # a second, and who got the largest first gets the smallest then
+        # one row a batch, filled column by column, down and up: each gets one of the largest before any
+        # gets a second, and who got the largest first gets the smallest then
         columns = np.concatenate([largest, others]).reshape(self.batch_size, -1)
         columns[1::2] = columns[1::2, ::-1].copy()
         table = columns.T

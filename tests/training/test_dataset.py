@@ -156,7 +156,7 @@ def test_training__names() -> None:
     for name in nl.training.__all__:
         if name != "DataModule":
             assert getattr(nl.training, name).__doc__
-    with pytest.raises(AttributeError, match="module 'numl_polars.training' has no attribute 'loader_'"):
+    with pytest.raises(AttributeError, match=r"module 'numl_polars.training' has no attribute 'loader_'"):
         _ = nl.training.loader_
 
 

@@ -56,7 +56,7 @@ def test_balanced_sampler__epochs() -> None:
 def test_balanced_sampler__options() -> None:
     with pytest.raises(OptionError, match="batch size 0 is below 1"):
         BalancedSampler([1], 0)
-    with pytest.raises(OptionError, match="balance fraction 1.5 is not between 0 and 1"):
+    with pytest.raises(OptionError, match=r"balance fraction 1.5 is not between 0 and 1"):
         BalancedSampler([1], 1, balance_frac=1.5)
     with pytest.raises(OptionError, match="seed -1 of the sampler is negative"):
         BalancedSampler([1], 1, seed=-1)
