@@ -230,7 +230,7 @@ def batch_drivers(events: nl.EventFile, graph: nl.HitGraph) -> Iterator[NDArray[
 
 
 def batches(events: nl.EventFile, graph: nl.HitGraph) -> list[tuple[int, int]]:
-    return batch_ranges(make_plan(events, graph, 1).num_bytes, BATCH_BYTES, 0, len(events))
+    return batch_ranges(make_plan(events, {"": graph}, 1).num_bytes, BATCH_BYTES, 0, len(events))
 
 
 def run(path: Path, graph: nl.HitGraph, output: Path) -> dict[str, list[float]]:

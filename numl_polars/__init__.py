@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         NumlError,
         OptionError,
         OutputError,
+        PartError,
         RankError,
     )
     from numl_polars.events.batch import Batch, Event
@@ -36,7 +37,13 @@ if TYPE_CHECKING:
     from numl_polars.labels.schemes.events import FlavorLabels, ProtonDecayLabels
     from numl_polars.labels.schemes.standard import DeltaRayLabels, SimpleLabels, StandardLabels
     from numl_polars.labels.schemes.topology import TopologyLabels
-    from numl_polars.objects.hit_graph import Built, HitGraph
+    from numl_polars.objects import parts
+    from numl_polars.objects.hit_graph import HitGraph
+    from numl_polars.objects.maps.pixel_map import PixelMap
+    from numl_polars.objects.maps.voxel_map import VoxelMap
+    from numl_polars.objects.part import Part
+    from numl_polars.objects.parts.functions import part
+    from numl_polars.objects.training_object import Built, TrainingObject
     from numl_polars.output.merge import merge
     from numl_polars.output.splits import Splits
     from numl_polars.pipeline import process
@@ -44,7 +51,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Batch": "events.batch",
-    "Built": "objects.hit_graph",
+    "Built": "objects.training_object",
     "CCQELabels": "labels.schemes.ccqe",
     "DeltaRayLabels": "labels.schemes.standard",
     "EdgeLabels": "labels.edge_labels",
@@ -62,7 +69,10 @@ _HOMES = {
     "NumlError": "errors",
     "OptionError": "errors",
     "OutputError": "errors",
+    "Part": "objects.part",
+    "PartError": "errors",
     "ParticleLabels": "labels.particle_labels",
+    "PixelMap": "objects.maps.pixel_map",
     "ProtonDecayLabels": "labels.schemes.events",
     "PynumlEventLabels": "labels.outside.pynuml",
     "PynumlLabels": "labels.outside.pynuml",
@@ -72,14 +82,18 @@ _HOMES = {
     "Splits": "output.splits",
     "StandardLabels": "labels.schemes.standard",
     "TopologyLabels": "labels.schemes.topology",
+    "TrainingObject": "objects.training_object",
+    "VoxelMap": "objects.maps.voxel_map",
     "load_event_labels": "labels.outside.loading",
     "load_particle_labels": "labels.outside.loading",
     "merge": "output.merge",
     "open": "events.file",
+    "part": "objects.parts.functions",
     "process": "pipeline",
     "simulate": "tools.simulate",
 }
 _NAMES = {"open": "open_events"}
+_MODULES = {"parts": "objects.parts"}
 
 __all__ = [
     "Batch",
@@ -101,7 +115,10 @@ __all__ = [
     "NumlError",
     "OptionError",
     "OutputError",
+    "Part",
+    "PartError",
     "ParticleLabels",
+    "PixelMap",
     "ProtonDecayLabels",
     "PynumlEventLabels",
     "PynumlLabels",
@@ -111,10 +128,14 @@ __all__ = [
     "Splits",
     "StandardLabels",
     "TopologyLabels",
+    "TrainingObject",
+    "VoxelMap",
     "load_event_labels",
     "load_particle_labels",
     "merge",
     "open",
+    "part",
+    "parts",
     "process",
     "simulate",
 ]
@@ -133,8 +154,8 @@ share_cores()
 
 
 def __getattr__(name: str) -> Any:
-    if name == "training":
-        return import_module(f"{__name__}.training")
+    if name in _MODULES:
+        return import_module(f"{__name__}.{_MODULES[name]}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), _NAMES.get(name, name))

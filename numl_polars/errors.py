@@ -31,3 +31,7 @@ class LaunchError(NumlError):
 
 class RankError(NumlError):
     """A rank met a fault on the way; the message names the rank and its events."""
+
+
+class PartError(NumlError):
+    """A part of an object fails, or gives something that no object can have."""

@@ -20,13 +20,14 @@ Float64s = types.Array(types.float64, 1, "C", readonly=True)
 Uint64s = types.Array(types.uint64, 1, "C", readonly=True)
 Bools = types.Array(types.boolean, 1, "C", readonly=True)
 Bytes = types.Array(types.uint8, 1, "C", readonly=True)
+ReadVectors = types.Array(types.float64, 2, "C", readonly=True)
+ReadPairs = types.Array(types.int64, 2, "C", readonly=True)
 Int64 = types.int64
 UInt64 = types.uint64
 Bool = types.boolean
 Float64 = types.float64
 # arrays that a step writes to
 Vectors = types.Array(types.float64, 2, "C")
-ReadVectors = types.Array(types.float64, 2, "C", readonly=True)
 Scalars = types.Array(types.float64, 1, "C")
 Marks = types.Array(types.int64, 1, "C")
 Pairs = types.Array(types.int64, 2, "C")

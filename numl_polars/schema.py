@@ -188,6 +188,7 @@ HIT_COORDINATES = (
     ("global_plane", "global_wire", "global_time"),
     ("plane", "wire", "time"),
 )
+SPACEPOINT_HITS = tuple("hit_id" + suffix for suffix in _UVY)
 DEPOSIT_WEIGHT = (("energy",), ("energy_fraction",))
 DEPOSIT_POSITION = ("x_position", "y_position", "z_position")
 SPACEPOINT_POSITION = ("position_x", "position_y", "position_z")

@@ -16,13 +16,13 @@ PACKAGE = ROOT / "numl_polars"
 
 # a package may import those on its own line and on the lines above
 ORDER = (
-    ("errors", "schema", "kernels", "timing", "mpi", "threads", "overlap", "jobs"),
+    ("errors", "parameters", "schema", "kernels", "timing", "mpi", "threads", "overlap", "jobs"),
     ("tables",),
     ("events",),
     ("labels",),
     ("objects",),
     ("output",),
-    ("pipeline",),
+    ("pipeline", "product"),
     ("process", "command", "cli"),
 )
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}

@@ -30,7 +30,10 @@ NAMES = [
     "NumlError",
     "OptionError",
     "OutputError",
+    "Part",
+    "PartError",
     "ParticleLabels",
+    "PixelMap",
     "ProtonDecayLabels",
     "PynumlEventLabels",
     "PynumlLabels",
@@ -40,31 +43,41 @@ NAMES = [
     "Splits",
     "StandardLabels",
     "TopologyLabels",
+    "TrainingObject",
+    "VoxelMap",
     "load_event_labels",
     "load_particle_labels",
     "merge",
     "open",
+    "part",
+    "parts",
     "process",
     "simulate",
 ]
 HOMES = cast(Mapping[str, str], vars(nl)["_HOMES"])
+MODULES = cast(Mapping[str, str], vars(nl)["_MODULES"])
 
 
 def test_public_api__names_are_pinned() -> None:
     assert nl.__all__ == NAMES
-    assert list(HOMES) == NAMES
+    assert sorted([*HOMES, *MODULES]) == NAMES
     assert dir(nl) == sorted(NAMES)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", HOMES)
 def test_public_api__name_is_that_of_its_home(name: str) -> None:
     home = import_module(f"numl_polars.{HOMES[name]}")
     assert getattr(nl, name) is getattr(home, {"open": "open_events"}.get(name, name))
 
 
+@pytest.mark.parametrize("name", MODULES)
+def test_public_api__module_is_that_of_its_home(name: str) -> None:
+    assert getattr(nl, name) is import_module(f"numl_polars.{MODULES[name]}")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_public_api__everything_says_what_it_is(name: str) -> None:
-    assert callable(getattr(nl, name))
+    assert callable(getattr(nl, name)) or name in MODULES
     assert getattr(nl, name).__doc__
 
 

@@ -12,16 +12,12 @@ from numl_polars.schema import EVENT_INDEX
 Int64s = NDArray[np.int64]
 
 
-class TableSource(Protocol):
-    """What a batch reads from: an event file, or anything that gives rows of whole events."""
+class TableListing(Protocol):
+    """What tables and columns there are: those of an event file, or of some of its events."""
 
     @property
     def tables(self) -> tuple[str, ...]:
         """Names of the tables."""
-
-    @property
-    def ids(self) -> NDArray[np.int32]:
-        """Run, subrun, event of every event, int32 (events, 3)."""
 
     @property
     def name(self) -> str:
@@ -33,11 +29,19 @@ class TableSource(Protocol):
     def column_names(self, table: str) -> tuple[str, ...]:
         """Columns of a table, without `event_index`."""
 
-    def offsets(self, table: str) -> Int64s:
-        """Row offsets of every event, int64 (events + 1,)."""
-
     def require(self, table: str, columns: Sequence[str]) -> None:
         """Raise an InputError if the table or a column is missing."""
+
+
+class TableSource(TableListing, Protocol):
+    """What a batch reads from: an event file, or anything that gives rows of whole events."""
+
+    @property
+    def ids(self) -> NDArray[np.int32]:
+        """Run, subrun, event of every event, int32 (events, 3)."""
+
+    def offsets(self, table: str) -> Int64s:
+        """Row offsets of every event, int64 (events + 1,)."""
 
     def read(self, table: str, columns: Sequence[str], start: int, stop: int) -> pl.DataFrame:
         """Rows of events ``[start, stop)`` with the columns."""

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from numl_polars.events.batch import Batch
+from numl_polars.events.batch import Batch, TableListing
 from numl_polars.labels.forest import Forest
 from numl_polars.labels.particle_scheme import Labelled, ParticleScheme
 from numl_polars.schema import DEPOSIT_POSITION, DEPOSIT_WEIGHT, EVENT_TABLE, first_present
@@ -47,8 +47,8 @@ class HitTruth:
         int64 (hits,): particle of that deposit, as identifier and as row of the particle table.
     layers
         Labels by layer.
-    position
-        float32 (hits, 3), cm, if asked for.
+    namesake
+        int64 (hits,): row of the first hit of the event with that hit_id: mostly the hit itself.
     deposit_hit, deposit_particle
         int64 (deposits,): row of the hit and of the particle that each deposit names.
     """
@@ -58,13 +58,20 @@ class HitTruth:
     g4_id: Int64s
     particle: Int64s
     layers: Mapping[str, LayerTruth]
-    position: NDArray[np.float32] | None
+    namesake: Int64s
     deposit_hit: Int64s
     deposit_particle: Int64s
 
 
-def deposit_columns(present: tuple[str, ...], where: str, *, position: bool) -> list[str]:
-    """Columns of the edep_table that are read, of those `present`: hit, particle, weight, then position."""
+def deposit_columns(events: TableListing, *, position: bool = False) -> list[str]:
+    """Columns of the edep_table that are read: hit, particle, weight, then position, if asked for.
+
+    Raises
+    ------
+    InputError
+        The table has no weight, or no position.
+    """
+    present, where = events.column_names("edep_table"), f"edep_table of {events.name}"
     columns = ["hit_id", "g4_id", *first_present(DEPOSIT_WEIGHT, present, "deposit weight", where)]
     if position:
         columns += first_present((DEPOSIT_POSITION,), present, "deposit position", where)
@@ -75,8 +82,6 @@ def hit_truth(
     batch: Batch,
     tables: Mapping[str, pl.DataFrame],
     schemes: Mapping[str, ParticleScheme],
-    *,
-    position: bool,
 ) -> HitTruth:
     """Truth of every hit of the batch.
 
@@ -86,24 +91,21 @@ def hit_truth(
         The batch's tables, with the columns that `deposit_columns` and the schemes name.
     schemes
         They label the particles, by layer.
-    position
-        Compute the true positions.
     """
     from numl_polars.events.matching import match_rows
 
     hit_offsets = batch.offsets("hit_table")
     hit_id = int64(tables["hit_table"]["hit_id"])
     none = np.full(len(hit_id), -1, np.int64)
-    if "edep_table" not in tables:
-        empty = np.empty(0, np.int64)
-        return HitTruth(none, none >= 0, none, none, {}, None, empty, empty)
-
-    deposits, deposit_offsets = tables["edep_table"], batch.offsets("edep_table")
-    weight = next(name for (name,) in DEPOSIT_WEIGHT if name in deposits.columns)
-    energy = deposits[weight].to_numpy()
-    deposit_hit = match_rows(hit_offsets, hit_id, deposit_offsets, int64(deposits["hit_id"]))
     # a repeated hit_id: the first hit of the name gathers the deposits, the others copy from it
     namesake = match_rows(hit_offsets, hit_id, hit_offsets, hit_id)
+    if "edep_table" not in tables:
+        empty = np.empty(0, np.int64)
+        return HitTruth(none, none >= 0, none, none, {}, namesake, empty, empty)
+
+    deposits, deposit_offsets = tables["edep_table"], batch.offsets("edep_table")
+    energy = deposit_weight(deposits)
+    deposit_hit = match_rows(hit_offsets, hit_id, deposit_offsets, int64(deposits["hit_id"]))
     deposit = _largest(deposit_hit, energy, len(hit_id))[namesake]
     deposit_g4 = int64(deposits["g4_id"])
 
@@ -126,7 +128,7 @@ def hit_truth(
         g4_id=_gather(deposit_g4, deposit, -1),
         particle=particle,
         layers=layers,
-        position=_true_positions(deposits, energy, deposit_hit, len(hit_id))[namesake] if position else None,
+        namesake=namesake,
         deposit_hit=deposit_hit,
         deposit_particle=deposit_particle,
     )
@@ -150,16 +152,19 @@ def _gather(values: np.ndarray, rows: Int64s, missing: float) -> np.ndarray:
     return np.where(rows >= 0, values[rows], values.dtype.type(missing))
 
 
-def _true_positions(
-    deposits: pl.DataFrame, energy: np.ndarray, deposit_hit: Int64s, num_hits: int
-) -> NDArray[np.float32]:
+def deposit_weight(deposits: pl.DataFrame) -> np.ndarray:
+    """Weight of each deposit: its energy, MeV, or in the oldest files its fraction of the hit's."""
+    return deposits[next(name for (name,) in DEPOSIT_WEIGHT if name in deposits.columns)].to_numpy()
+
+
+def true_positions(deposits: pl.DataFrame, truth: HitTruth) -> NDArray[np.float32]:
     """Mean of each hit's deposit positions weighted by energy, float32 (hits, 3), cm.
 
     NaN where a hit has no deposit, where its weights add up to zero, and where one of its positions or
     weights is not finite.
     """
-    named = deposit_hit >= 0
-    rows, weight = deposit_hit[named], energy[named]
+    named, num_hits = truth.deposit_hit >= 0, len(truth.deposit)
+    rows, weight = truth.deposit_hit[named], deposit_weight(deposits)[named]
     position = np.empty((num_hits, 3), np.float32)
     with np.errstate(all="ignore"):
         total = np.bincount(rows, weight, num_hits).astype(np.float32)
@@ -168,7 +173,7 @@ def _true_positions(
             weighted = deposits[column].to_numpy()[named] * weight
             position[:, axis] = np.bincount(rows, weighted, num_hits).astype(np.float32) / total
     position[(total == 0) | ~np.isfinite(position).all(axis=1)] = np.nan
-    return position
+    return np.asarray(position[truth.namesake])
 
 
 def int64(column: pl.Series) -> Int64s:

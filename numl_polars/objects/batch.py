@@ -75,3 +75,17 @@ class ObjectBatch:
     def arrays(self, i: int) -> dict[str, Array]:
         """Attributes of object `i` by name, as views."""
         return {attribute.name: attribute.of(i) for attribute in self.attributes}
+
+
+INT8, INT32 = np.dtype(np.int8), np.dtype(np.int32)
+
+
+def compact_of(column: Any) -> np.dtype[Any]:
+    """Dtype of a Polars column of numbers, which holds all the values that objects have of it."""
+    dtype: np.dtype[Any] = column.to_numpy().dtype
+    return dtype
+
+
+def compact_codes(num_classes: int) -> np.dtype[Any]:
+    """Smallest dtype that holds the codes of so many classes, and -1."""
+    return INT8 if num_classes <= np.iinfo(np.int8).max else INT32

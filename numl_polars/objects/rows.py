@@ -32,6 +32,10 @@ class KeptRows:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def of(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The kept rows of a frame; the frame itself where nothing changes."""
+        return frame if self._whole else frame[self.rows]
+
     def take(self, column: pl.Series, dtype: type) -> np.ndarray:
         """The kept rows of a column as `dtype`; the column's own buffer where nothing changes."""
         values = column.to_numpy()

@@ -13,8 +13,7 @@ from numl_polars.errors import InputError, OptionError
 from numl_polars.output.layout import GraphMetadata
 from numl_polars.output.merging import MergeSummary
 from numl_polars.output.protocols import ObjectReader, ObjectWriter
-
-INDEX = "index.arrow"
+from numl_polars.output.pt_index import INDEX, read_index
 
 
 @dataclass(frozen=True)
@@ -154,6 +153,20 @@ def open_objects(path: str | Path) -> ObjectReader:
         As `format_of`; or the file is damaged.
     """
     return format_of(path).reader(Path(path))
+
+
+def is_own(path: Path) -> bool:
+    """Whether this program wrote the training file, or folder."""
+    try:
+        if format_of(path).is_folder:
+            metadata: GraphMetadata | None = read_index(path).metadata
+        else:
+            reader = open_objects(path)
+            metadata = reader.metadata
+            reader.close()
+    except InputError:
+        return False
+    return metadata is not None and str(metadata.provenance.get("program", "")).startswith("numl-polars ")
 
 
 def _first_bytes(path: Path) -> bytes:

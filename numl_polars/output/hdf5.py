@@ -53,7 +53,6 @@ __all__ = [
     "create_file",
     "create_object_group",
     "create_record",
-    "is_own",
     "keep_little",
     "not_an_object",
     "object_names",
@@ -382,15 +381,6 @@ def read_metadata(file: h5py.File) -> GraphMetadata | None:
     }
     planes = classes.pop("planes")
     return replace(GraphMetadata.of(planes, classes, provenance), gen=gen)
-
-
-def is_own(path: Path) -> bool:
-    """True for a graph file that this program wrote."""
-    try:
-        with h5py.File(path, "r") as file:
-            return str(file.attrs.get("program", "")).startswith("numl-polars ")
-    except OSError:
-        return False
 
 
 def object_names(file: h5py.File) -> list[str]:

@@ -135,11 +135,20 @@ def event_numbers(names: Sequence[str]) -> NDArray[np.int64]:
     """
     numbers = np.empty((len(names), 3), np.int64)
     for row, name in enumerate(names):
-        found = _REPEATED_EVENT_NAME.fullmatch(name)
+        found = event_of(name)
         if found is None:
             raise InputError(f"object '{name}' is not named r{{run}}_sr{{subrun}}_evt{{event}}")
-        numbers[row] = [int(number) for number in found.groups()]
+        numbers[row] = found
     return numbers
+
+
+def event_of(name: str) -> tuple[int, int, int] | None:
+    """Run, subrun and event that an object's name says; None: it says none."""
+    found = _REPEATED_EVENT_NAME.fullmatch(name)
+    if found is None:
+        return None
+    run, subrun, event = map(int, found.groups())
+    return run, subrun, event
 
 
 def check_attribute_name(name: str) -> None:

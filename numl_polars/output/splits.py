@@ -1,8 +1,8 @@
 """Train, validation and test samples: seeded, and the same on every machine.
 
-By ``shuffle``, objects are permuted and cut, so that each split has its exact share. By ``hash``, the split of
-an object depends on its run, subrun and event, and the seed, alone, so that it stays where it is when files
-are added; shares are met as closely as chance allows.
+By ``shuffle``, objects are permuted and cut, so that each split has its exact share. By ``hash``, the split
+of an object depends on its run, subrun and event, and the seed, alone: it stays where it is when files are
+added. Shares are then met as closely as chance allows.
 """
 
 import math

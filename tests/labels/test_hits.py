@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from numl_polars import Batch, EventFile, HitGraph, StandardLabels
 from numl_polars.labels.deposits import largest_deposit
-from numl_polars.labels.hits import HitTruth, hit_truth
+from numl_polars.labels.hits import HitTruth, hit_truth, true_positions
 from tests.builder import Event, simple_event, write_events
 
 energies = st.floats(0, 3) | st.sampled_from([0.0, 1.0, float("nan")])
@@ -28,13 +29,15 @@ def test_largest_deposit__of_equal_ones_the_first(run, deposits: list[tuple[int,
     assert run(hit, energy, 5).tolist() == expected
 
 
-def truth_of(path: Path, event: Event) -> HitTruth:
+def truth_of(path: Path, event: Event) -> tuple[HitTruth, NDArray[np.float32]]:
+    """Truth and true positions of the hits of one event."""
     write_events(path, [event])
     with EventFile(path) as events:
         batch = Batch(events, 0, 1)
         graph = HitGraph(particle_labels=StandardLabels(), position=True)
         tables = {table: batch.select(table, names) for table, names in graph.columns(batch).items()}
-        return hit_truth(batch, tables, graph.particle_layers, position=True)
+        truth = hit_truth(batch, tables, graph.particle_layers)
+        return truth, true_positions(tables["edep_table"], truth)
 
 
 def test_hit_truth__position_is_weighted_by_energy(tmp_path: Path) -> None:
@@ -44,10 +47,9 @@ def test_hit_truth__position_is_weighted_by_energy(tmp_path: Path) -> None:
     deposits["energy"][:3] = [1, 3, 2]
     for axis, column in enumerate(("x_position", "y_position", "z_position")):
         deposits[column][:3] = np.array([10, 20, 30]) + axis
-    truth = truth_of(tmp_path / "e.h5", event)
-    assert truth.position is not None
-    assert truth.position[0].tolist() == [17.5, 18.5, 19.5]
-    assert np.isnan(truth.position[1]).all()
+    truth, position = truth_of(tmp_path / "e.h5", event)
+    assert position[0].tolist() == [17.5, 18.5, 19.5]
+    assert np.isnan(position[1]).all()
     assert not truth.has_energy[1]
     assert truth.layers["semantic"].semantic[1] == -1
     assert truth.deposit[0] == 1
@@ -55,7 +57,7 @@ def test_hit_truth__position_is_weighted_by_energy(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fault", ["zero weight", "nan position", "nan weight"])
 def test_hit_truth__no_position_harms_no_other(tmp_path: Path, fault: str) -> None:
-    good = truth_of(tmp_path / "good.h5", simple_event())
+    _, good = truth_of(tmp_path / "good.h5", simple_event())
     event = simple_event()
     column, value = {
         "zero weight": ("energy", 0),
@@ -63,12 +65,10 @@ def test_hit_truth__no_position_harms_no_other(tmp_path: Path, fault: str) -> No
         "nan weight": ("energy", np.nan),
     }[fault]
     event["edep_table"][column][7] = value
-    truth = truth_of(tmp_path / "bad.h5", event)
-    assert truth.position is not None
-    assert good.position is not None
-    assert np.isnan(truth.position[7]).all()
+    truth, position = truth_of(tmp_path / "bad.h5", event)
+    assert np.isnan(position[7]).all()
     others = np.arange(75) != 7
-    assert np.array_equal(truth.position[others], good.position[others])
+    assert np.array_equal(position[others], good[others])
     assert truth.has_energy[7] == (fault != "nan weight")
     assert truth.layers["semantic"].semantic[7] == 1
 
@@ -76,7 +76,6 @@ def test_hit_truth__no_position_harms_no_other(tmp_path: Path, fault: str) -> No
 def test_hit_truth__repeated_hit_id_shares_its_deposits(tmp_path: Path) -> None:
     event = simple_event()
     event["hit_table"]["hit_id"][1] = 0
-    truth = truth_of(tmp_path / "e.h5", event)
+    truth, position = truth_of(tmp_path / "e.h5", event)
     assert truth.deposit[:2].tolist() == [0, 0]
-    assert truth.position is not None
-    assert np.array_equal(truth.position[0], truth.position[1])
+    assert np.array_equal(position[0], position[1])

@@ -1,0 +1,209 @@
+"""What events become: an object is a list of parts, and says which events it is made of."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import isnan
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from numl_polars.errors import InputError, OptionError
+from numl_polars.events.batch import Batch, TableListing
+from numl_polars.labels.event_labels import EventScheme
+from numl_polars.labels.hits import deposit_columns
+from numl_polars.labels.layers import EVENT, SEMANTIC, as_layers, check_distinct
+from numl_polars.labels.particle_scheme import ParticleScheme
+from numl_polars.objects.batch import ObjectBatch
+from numl_polars.objects.layer_counts import LayerCounts
+from numl_polars.objects.part import Part
+from numl_polars.objects.parts import EventNode, EventTruth, Metadata, Vertex
+from numl_polars.objects.parts.functions import as_parts
+from numl_polars.parameters import Parameters, plain
+from numl_polars.schema import EVENT_INDEX, HIT_COORDINATES, SPACEPOINT_HITS, first_present, kind
+from numl_polars.timing import Stages
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a batch became.
+
+    Parameters
+    ----------
+    objects
+        The objects of the events that were kept.
+    ledger
+        Rejected events and remarks, `numl_polars.objects.ledger.LEDGER_SCHEMA`.
+    layers
+        What each labelling of particles did, by layer.
+    """
+
+    objects: ObjectBatch
+    ledger: pl.DataFrame
+    layers: Mapping[str, LayerCounts]
+
+
+class TrainingObject(Parameters):
+    """Turns events into objects made of parts; calling it with an event gives a torch_geometric `HeteroData`.
+
+    By itself it has run, subrun and event, what is known of the event, and the `parts` that it is given. Its
+    subclasses are presets of more: `HitGraph`, `PixelMap`, `VoxelMap`.
+
+    Parameters
+    ----------
+    particle_labels
+        Scheme that gives hits their class and instance; None for objects without such truth. Several schemes
+        by name, ``{"semantic": StandardLabels(), "topology": TopologyLabels()}``, are layers: ``semantic`` is
+        the main one (``y_semantic``, ``particle-truth``), NAME another (``y_NAME``, ``particle-truth-NAME``).
+    event_labels
+        Scheme that gives the event its class (``evt/y``); None for none. Several by name are layers, of which
+        ``event`` is the main one and NAME becomes ``evt/y_NAME``.
+    vertex
+        Add the neutrino vertex, ``evt/y_vtx``, cm.
+    planes
+        Names of the wire planes, in the order of their numbers.
+    lower_bound
+        An event is left out if a plane has fewer hits with a deposit (any hits, without labels).
+    max_integral
+        An event is left out if a hit integral exceeds it, in ADC; None turns this off.
+    parts
+        Further parts, of your own or included ones, see `numl_polars.parts`.
+
+    Raises
+    ------
+    OptionError
+        An option has no meaning, or needs another.
+    """
+
+    particle_labels: ParticleScheme | Mapping[str, ParticleScheme] | None = None
+    event_labels: EventScheme | Mapping[str, EventScheme] | None = None
+    vertex: bool = False
+    planes: Sequence[str] = ("u", "v", "y")
+    lower_bound: int = 20
+    max_integral: float | None = 1e6
+    parts: Sequence[Part] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "planes", tuple(self.planes))
+        object.__setattr__(self, "parts", as_parts(self.parts))
+        if not self.planes or len(set(self.planes)) < len(self.planes):
+            raise OptionError(f"planes {list(self.planes)}: one name for each plane is needed, none twice")
+        if len(self.planes) > len(SPACEPOINT_HITS):
+            raise OptionError(f"planes {list(self.planes)}: at most {len(SPACEPOINT_HITS)} are known")
+        if self.lower_bound < 0:
+            raise OptionError(f"lower bound {self.lower_bound} is below 0")
+        if self.max_integral is not None and (isnan(self.max_integral) or self.max_integral < 0):
+            raise OptionError(f"max integral {self.max_integral} is no limit; give a number, or none")
+        check_distinct(self.particle_layers, self.event_layers)
+
+    @cached_property
+    def particle_layers(self) -> dict[str, ParticleScheme]:
+        """Schemes that label particles, by layer."""
+        return as_layers(self.particle_labels, SEMANTIC)
+
+    @cached_property
+    def event_layers(self) -> dict[str, EventScheme]:
+        """Schemes that label events, by layer."""
+        return as_layers(self.event_labels, EVENT)
+
+    @property
+    def preset(self) -> tuple[Part, ...]:
+        """The parts that objects of this kind always have."""
+        return (Metadata(), *self._event_parts)
+
+    @property
+    def _event_parts(self) -> tuple[Part, ...]:
+        return EventNode(), EventTruth(), *([Vertex()] if self.vertex else [])
+
+    @property
+    def all_parts(self) -> tuple[Part, ...]:
+        """The parts of the object, in the order in which they are asked."""
+        return (*self.preset, *self.parts)
+
+    def columns(self, events: TableListing) -> dict[str, list[str]]:
+        """Tables and columns that the object reads of these events.
+
+        Raises
+        ------
+        InputError
+            One that it needs is not there; the message lists what was looked for and what is there.
+        """
+        where = f"hit_table of {events.name}"
+        coordinates = first_present(
+            HIT_COORDINATES, events.column_names("hit_table"), "hit plane, wire and time", where
+        )
+        needed: dict[str, list[str]] = {"hit_table": ["hit_id", "integral", *coordinates]}
+
+        def need(table: str, names: Iterable[str]) -> None:
+            needed[table] = list(dict.fromkeys([*needed.get(table, []), *names]))
+
+        for scheme in (*self.particle_layers.values(), *self.event_layers.values()):
+            for table, columns in scheme.columns.items():
+                own = [name for name in columns if name != EVENT_INDEX]
+                try:
+                    events.require(table, own)
+                except InputError as error:
+                    raise InputError(f"{error}; {scheme.name} reads it") from error
+                need(table, own)
+        if self.particle_layers:
+            need("edep_table", deposit_columns(events))
+        for part in self.all_parts:
+            for table, read in part.columns(events, self).items():
+                need(table, read)
+        for table, names in needed.items():
+            events.require(table, names)
+            dtypes = events.columns(table)
+            for name in names:
+                wanted = kind(table, name)
+                if wanted is not None and dtypes[name].is_numeric() != (wanted == "numbers"):
+                    raise InputError(
+                        f"{table} of {events.name}: column {name!r} holds {dtypes[name]}, not {wanted}"
+                    )
+        return needed
+
+    def build(self, batch: Batch, stages: Stages | None = None) -> Built:
+        """Objects of a batch's events, and the ledger of those that became none.
+
+        Parameters
+        ----------
+        stages
+            Adds up the time for labels and for triangulations.
+
+        Raises
+        ------
+        InputError
+            A table or column that is needed is not there.
+        """
+        from numl_polars.objects.assembly import build_objects
+
+        return build_objects({"": self}, batch, stages or Stages())[""]
+
+    def __call__(self, event: Batch) -> "HeteroData | None":
+        """The event's object, None if it is left out (`build` says why); tensors are views of its columns."""
+        from numl_polars.objects.tensors import hetero_data
+
+        objects = self.build(event).objects
+        return hetero_data(objects.arrays(0)) if len(objects) else None
+
+    @property
+    def classes(self) -> dict[str, tuple[str, ...]]:
+        """Names of classes in code order, under the names that files list them by; see `GraphMetadata`."""
+        found = {}
+        for layer, scheme in self.particle_layers.items():
+            found[f"{layer}_classes"] = scheme.trained_classes
+            if scheme.edge_labels is not None:
+                edges = "edge" if layer == SEMANTIC else f"{layer}_edge"
+                found[f"{edges}_classes"] = scheme.edge_labels.trained_classes
+        for layer, labels in self.event_layers.items():
+            found[f"{layer}_classes"] = labels.trained_classes
+        return found
+
+    def options(self) -> dict[str, Any]:
+        """All options as plain values, for the record."""
+        values = {"object": self.name, **{name: plain(value) for name, value in self.parameters.items()}}
+        for name, layers in (("particle_labels", self.particle_layers), ("event_labels", self.event_layers)):
+            values[name] = {layer: scheme.describe() for layer, scheme in layers.items()}
+        return values | {"parts": [part.describe() for part in self.parts]}
