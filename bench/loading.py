@@ -128,9 +128,7 @@ def main(detector: str, events: int, repeats: int, quick: bool, json_file: Path 
         other = AsNuGraph(paths["hdf5"], [dataset.names[row] for row in whole])
         batch_size = min(BATCH_SIZE, len(whole))
         makers: dict[str, Callable[[bool], Any]] = {
-            "ours": lambda shuffle: nl.training.DataLoader(
-                ours, batch_size, shuffle=shuffle, drop_last=True
-            ),
+            "ours": lambda shuffle: nl.training.DataLoader(ours, batch_size, shuffle=shuffle, drop_last=True),
             "peer": lambda shuffle: torch_geometric.loader.DataLoader(
                 other, batch_size, shuffle=shuffle, drop_last=True
             ),

@@ -63,6 +63,8 @@ SCRIPTS = {
     "delaunay": Script("delaunay.py", (), "at least 6x"),
     "reading": Script("reading.py", (), "at least 1.7x", 2),
     "writing": Script("writing.py", (), "", 2),
+    "loading, uboone": Script("loading.py", ("--detector", "uboone"), "at least 10x", 1),
+    "loading, dune": Script("loading.py", ("--detector", "dune"), "at least 10x", 1),
     "cost model": Script("cost_model.py", (), "", 2),
     "balance": Script("balance.py", (), "", 2),
     "profile": Script("profiling.py", (), "", 1),

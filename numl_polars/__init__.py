@@ -154,6 +154,8 @@ share_cores()
 
 
 def __getattr__(name: str) -> Any:
+    if name == "training":
+        return import_module(f"{__name__}.training")
     if name in _MODULES:
         return import_module(f"{__name__}.{_MODULES[name]}")
     if name not in _HOMES:
