@@ -64,6 +64,8 @@ SCRIPTS = {
     "reading": Script("reading.py", (), "at least 1.7x", 2),
     "maps": Script("maps.py", (), "at most 2 ms", 2),
     "writing": Script("writing.py", (), "", 2),
+    "loading, uboone": Script("loading.py", ("--detector", "uboone"), "at least 10x", 1),
+    "loading, dune": Script("loading.py", ("--detector", "dune"), "at least 10x", 1),
     "cost model": Script("cost_model.py", (), "", 2),
     "balance": Script("balance.py", (), "", 2),
     "profile": Script("profiling.py", (), "", 1),

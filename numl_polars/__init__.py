@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from numl_polars.threads import share_cores
 
 if TYPE_CHECKING:
+    from numl_polars import training as training
     from numl_polars.errors import (
         InputError,
         LabelError,
@@ -153,6 +154,8 @@ share_cores()
 
 
 def __getattr__(name: str) -> Any:
+    if name == "training":
+        return import_module(f"{__name__}.training")
     if name in _MODULES:
         return import_module(f"{__name__}.{_MODULES[name]}")
     if name not in _HOMES:

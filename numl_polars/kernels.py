@@ -14,6 +14,7 @@ from typing import Any
 
 from numba import njit, types
 
+Int32s = types.Array(types.int32, 1, "C", readonly=True)
 Int64s = types.Array(types.int64, 1, "C", readonly=True)
 Float64s = types.Array(types.float64, 1, "C", readonly=True)
 Uint64s = types.Array(types.uint64, 1, "C", readonly=True)

@@ -33,6 +33,7 @@ FENCES = {
     "numba": ("kernels",),
     "torch": ("objects.tensors", "output.pt", "training"),
     "torch_geometric": ("objects.tensors", "output.pt", "training"),
+    "pytorch_lightning": ("training.lightning",),
     "mpi4py": ("mpi",),
     "matplotlib": ("tools",),
 }
@@ -187,7 +188,10 @@ def test_architecture__library_stays_behind_its_fence(library: str) -> None:
 def test_architecture__libraries_are_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    declared = [*project["dependencies"], *extras["mpi"], *extras["torch"], *extras["plot"]]
+    declared = [
+        *project["dependencies"],
+        *(line for extra in ("mpi", "torch", "plot", "lightning") for line in extras[extra]),
+    ]
     names = {line.partition(">")[0].strip().replace("-", "_") for line in declared}
     used = {found.module.partition(".")[0] for module in modules().values() for found in module.imports}
     assert used - names - sys.stdlib_module_names == {"numl_polars"}

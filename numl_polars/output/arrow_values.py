@@ -85,6 +85,10 @@ class _Rows(StoredColumn):
 class _Edges(StoredColumn):
     """Edges, which are put together from where sources and targets are."""
 
+    def __init__(self, form: ColumnForm) -> None:
+        self.form = form
+        self._has_kernels = (form.stored, form.dtype) == (np.int32, np.int64)
+
     def of(self, row: int) -> Array:
         place = np.empty((2, self.size(row)), self.form.dtype)
         self.copy(row, place)
@@ -95,7 +99,7 @@ class _Pairs(_Edges):
     """Edges as pairs of source and target."""
 
     def __init__(self, form: ColumnForm, column: pa.ListArray) -> None:
-        self.form = form
+        super().__init__(form)
         self._offsets = _values(column.offsets)
         self._ends = [_values(column.values.field(i)) for i in range(2)]
 
@@ -104,6 +108,12 @@ class _Pairs(_Edges):
 
     def copy(self, row: int, place: Array, shift: Array | None = None) -> None:
         start, stop = self._offsets[row], self._offsets[row + 1]
+        if shift is not None and self._has_kernels:
+            from numl_polars.output.arrow_kernels import copy_shifted
+
+            for i, ends in enumerate(self._ends):
+                copy_shifted(ends[start:stop], shift[i, 0], place[i])
+            return
         for i, ends in enumerate(self._ends):
             place[i] = ends[start:stop]
         if shift is not None:
@@ -114,7 +124,7 @@ class _BySource(_Edges):
     """Edges as runs of edges with one source: it, and the targets."""
 
     def __init__(self, form: ColumnForm, column: pa.ListArray) -> None:
-        self.form = form
+        super().__init__(form)
         self._runs = _values(column.offsets)
         self._sources = _values(column.values.field(0))
         self._offsets = _values(column.values.field(1).offsets)
@@ -125,9 +135,16 @@ class _BySource(_Edges):
 
     def copy(self, row: int, place: Array, shift: Array | None = None) -> None:
         start, stop = self._runs[row], self._runs[row + 1]
-        edges = self._offsets[start : stop + 1]
-        place[0] = np.repeat(self._sources[start:stop], np.diff(edges))
-        place[1] = self._targets[edges[0] : edges[-1]]
+        sources, edges = self._sources[start:stop], self._offsets[start : stop + 1]
+        targets = self._targets[edges[0] : edges[-1]]
+        if shift is not None and self._has_kernels:
+            from numl_polars.output.arrow_kernels import copy_repeated, copy_shifted
+
+            copy_repeated(sources, edges, shift[0, 0], place[0])
+            copy_shifted(targets, shift[1, 0], place[1])
+            return
+        place[0] = np.repeat(sources, np.diff(edges))
+        place[1] = targets
         if shift is not None:
             place += shift
 

@@ -1,4 +1,4 @@
-"""Training files of any format as a data set for torch: batches built from columns, in worker processes or not.
+"""Training files of any format as a data set for torch, with batches built from columns.
 
 Each name is imported when it is first used; only `DataModule` needs pytorch_lightning.
 """

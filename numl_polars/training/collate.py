@@ -1,7 +1,7 @@
 """A batch of objects as torch_geometric makes it, built from columns without an object for each.
 
-What it is to be is what ``Batch.from_data_list`` makes of the objects: arrays joined, numbers of nodes added to
-edges, ``batch`` and ``ptr`` of nodes, and the slices by which objects are found again.
+What it is to be is what ``Batch.from_data_list`` makes of the objects: arrays joined, numbers of nodes added
+to edges, ``batch`` and ``ptr`` of nodes, and the slices by which objects are found again.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,19 +9,21 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.utils.data
 from numpy.typing import NDArray
 from torch_geometric.data import Batch, HeteroData
 
-from numl_polars.objects.batch import Attribute
+from numl_polars.objects.batch import Array, Attribute
 from numl_polars.output.arrow_reader import ArrowReader
 from numl_polars.training.dataset import Fetched
 from numl_polars.training.joining import joined
+from numl_polars.training.memory import ReusedMemory
 
 Int64s = NDArray[np.int64]
 Attributes = Mapping[str, Attribute]
 
-# what torch_geometric takes the number of nodes from, in the order of the attributes, and by what it knows that
-# a store has nodes
+# what torch_geometric takes the number of nodes from, in the order of the attributes, and by what it knows
+# that a store has nodes
 _COUNTED = ("x", "feat", "pos", "node_type", "n_id", "tf")
 _SHOWS_NODES = ("num_nodes", "x", "pos")
 _JOINED_ITS_WAY = ("ptr", "adj", "adj_t", "face")
@@ -47,18 +49,47 @@ def collate(objects: Sequence[HeteroData]) -> Batch:
     """
     if isinstance(objects, Fetched) and objects.dataset.transform is None and len(objects):
         try:
-            return _batch(_columns(objects), len(objects))
+            memory = _Memory()
+            return _batch(_columns(objects, memory), len(objects), memory)
         except _UnusualError:
             pass
     return Batch.from_data_list(list(objects))
 
 
-def _columns(objects: Fetched) -> Attributes:
+class _Memory:
+    """Where the values of one batch are: in shared memory of a worker, else in such as is used again."""
+
+    def __init__(self) -> None:
+        self._shared: torch.Tensor | None = None
+
+    def __call__(self, num_bytes: int) -> NDArray[np.uint8]:
+        """uint8 (num_bytes,)."""
+        if torch.utils.data.get_worker_info() is None:
+            return _REUSED(num_bytes)
+        # one piece for all tensors, as each piece takes a file descriptor
+        storage = torch.UntypedStorage._new_shared(max(num_bytes, 1), device="cpu")
+        self._shared = torch.empty(0, dtype=torch.uint8).set_(storage)
+        found: NDArray[np.uint8] = self._shared.numpy()[:num_bytes]
+        return found
+
+    def tensor(self, values: Array) -> torch.Tensor:
+        """Tensor of values in this memory, or elsewhere."""
+        plain = torch.from_numpy(values)
+        if self._shared is None or not values.size:
+            return plain
+        start = values.ctypes.data - self._shared.data_ptr()
+        return self._shared[start : start + values.nbytes].view(plain.dtype).view(plain.shape)
+
+
+_REUSED = ReusedMemory()
+
+
+def _columns(objects: Fetched, memory: _Memory) -> Attributes:
     """Attributes of the objects by name, edges numbered through all of them."""
     found = objects.dataset.by_reader(objects.places)
     reader, _, rows = found[0]
     if len(found) == 1 and isinstance(reader, ArrowReader):
-        return {one.name: one for one in reader.batch(rows, _shift).attributes}
+        return {one.name: one for one in reader.batch(rows, _shift, memory).attributes}
     columns = joined([(reader.batch(rows), which) for reader, which, rows in found])
     attributes = {one.name: one for one in columns.attributes}
     for name, edges in attributes.items():
@@ -68,7 +99,7 @@ def _columns(objects: Fetched) -> Attributes:
     return attributes
 
 
-def _batch(attributes: Attributes, num_objects: int) -> Batch:
+def _batch(attributes: Attributes, num_objects: int, memory: _Memory) -> Batch:
     batch = Batch(_base_cls=HeteroData)
     slices: dict[Any, dict[str, torch.Tensor]] = {}
     increments: dict[Any, dict[str, torch.Tensor]] = {}
@@ -87,7 +118,7 @@ def _batch(attributes: Attributes, num_objects: int) -> Batch:
             own[key] = torch.tensor(values)
             own_slices[key], own_increments[key] = torch.arange(num_objects + 1), nothing
             continue
-        own[key] = torch.from_numpy(attribute.values)
+        own[key] = memory.tensor(attribute.values)
         own_slices[key] = torch.from_numpy(attribute.offsets)
         is_edge = attribute.axis == 1
         own_increments[key] = torch.from_numpy(_shift(name, attributes).T[:, :, None]) if is_edge else nothing
