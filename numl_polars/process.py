@@ -47,6 +47,7 @@ Examples:
 )
 @click.option(
     "--part",
+    default=(),
     multiple=True,
     metavar="SPEC",
     help="Adds a part: an included one, 'nearest-edges(k=8)', 'radius-edges(radius=5)', …, or your own, "

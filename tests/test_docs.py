@@ -5,7 +5,8 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ import pytest
 import numl_polars as nl
 from numl_polars.cli import cli
 from numl_polars.objects.ledger import REASONS
+from numl_polars.objects.outside import OBJECTS
+from numl_polars.objects.parts import INCLUDED, Pixels, Voxels
 from tests.conftest import ROOT
 
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
-OWN_PAGES = ("getting-started.md", "command.md", "labelling.md", "pynuml.md")
+OWN_PAGES = ("getting-started.md", "command.md", "labelling.md", "objects.md", "pynuml.md")
 SIMULATED_EVENTS = 15
 RUN = ("numl-polars", "mpirun", "python -m")
 
@@ -70,8 +73,15 @@ def _run_line(line: str, folder: Path) -> None:
     assert done.returncode == 0, f"{line}\n{done.stderr}"
 
 
-def _run_page(page: Path, folder: Path, *, commands: bool) -> None:
-    """Run the page's blocks in order: Python in one namespace, and command lines, if asked for.
+def _run_here(line: str, folder: Path) -> None:
+    """Run a line of ``numl-polars`` in this process, which saves its start."""
+    program, *arguments = shlex.split(line, comments=True)
+    assert program == "numl-polars"
+    cli.main(arguments, standalone_mode=False)
+
+
+def _run_page(page: Path, folder: Path, run_line: Callable[[str, Path], None] | None) -> None:
+    """Run the page's blocks in order: Python in one namespace, and command lines, if there is what runs them.
 
     A block whose first line is a comment with a file's name becomes that file.
     """
@@ -81,11 +91,11 @@ def _run_page(page: Path, folder: Path, *, commands: bool) -> None:
             (folder / named[1]).write_text(block, encoding="utf-8")
         elif language == "python":
             exec(compile("\n" * line + block, str(page), "exec"), namespace)
-        elif commands and language in ("bash", "console"):
+        elif run_line is not None and language in ("bash", "console"):
             for command in block.splitlines():
                 command = command.removeprefix("$ ")
                 if command.startswith(RUN):
-                    _run_line(command, folder)
+                    run_line(command, folder)
     for value in namespace.values():
         if isinstance(value, nl.EventFile):
             value.close()
@@ -100,7 +110,7 @@ def test_readme__python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.chdir(tmp_path)
     for name in set(re.findall(r"""nl\.open\(["']([^"']+)["']\)""", code)):
         nl.simulate(tmp_path / name, events=SIMULATED_EVENTS, seed=1)
-    _run_page(page, tmp_path, commands=False)
+    _run_page(page, tmp_path, None)
 
 
 def test_labelling__runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +118,7 @@ def test_labelling__runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "labels", raising=False)
-    _run_page(DOCS / "labelling.md", tmp_path, commands=True)
+    _run_page(DOCS / "labelling.md", tmp_path, _run_line)
 
 
 def test_labelling__has_every_word_of_rules() -> None:
@@ -123,13 +133,31 @@ def test_getting_started__runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     pytest.importorskip("torch_geometric")
     pytest.importorskip("mpi4py")
     monkeypatch.chdir(tmp_path)
-    _run_page(DOCS / "getting-started.md", tmp_path, commands=True)
+    _run_page(DOCS / "getting-started.md", tmp_path, _run_line)
+
+
+def test_objects__runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch_geometric")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own", raising=False)
+    _run_page(DOCS / "objects.md", tmp_path, _run_here)
+
+
+def test_objects__tables_are_complete() -> None:
+    text = (DOCS / "objects.md").read_text(encoding="utf-8")
+    named = {word for row in _rows(text) for cell in row[:2] for word in _quoted(cell)}
+    assert {*INCLUDED, *OBJECTS} - named == set()
+    classes = {re.match(r"\w+", word)[0] for word in named if re.match(r"\w+\(", word)}  # type: ignore[index]
+    assert {part.__name__ for part in INCLUDED.values()} - classes == set()
+    maps = {field.name for kind in (Pixels, Voxels) for field in fields(kind)}
+    assert maps - named == set()
 
 
 def test_scaling__runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("mpi4py")
     monkeypatch.chdir(tmp_path)
-    _run_page(DOCS / "scaling.md", tmp_path, commands=True)
+    _run_page(DOCS / "scaling.md", tmp_path, _run_line)
 
 
 # ---- the tables are those of the program
