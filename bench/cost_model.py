@@ -103,7 +103,7 @@ class Measured:
 def main(events: int, repeats: int, json_file: Path | None) -> None:
     work = BENCH / "work"
     work.mkdir(exist_ok=True)
-    compile_kernels()
+    compile_kernels([nl.HitGraph()])
     files = make_files(work, events)
     measured = measure(files, work / "cost_model.h5", repeats)
     fitted = {stage: fit(measured, stage) for stage in STAGES}
@@ -230,7 +230,7 @@ def batch_drivers(events: nl.EventFile, graph: nl.HitGraph) -> Iterator[NDArray[
 
 
 def batches(events: nl.EventFile, graph: nl.HitGraph) -> list[tuple[int, int]]:
-    return batch_ranges(make_plan(events, graph, 1).num_bytes, BATCH_BYTES, 0, len(events))
+    return batch_ranges(make_plan(events, {"": graph}, 1).num_bytes, BATCH_BYTES, 0, len(events))
 
 
 def run(path: Path, graph: nl.HitGraph, output: Path) -> dict[str, list[float]]:

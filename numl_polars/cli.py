@@ -1,6 +1,8 @@
 """The command ``numl-polars``: its subcommands."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -66,6 +68,20 @@ def simulate(
     "--splits", default="90/5/5", show_default=True, metavar="TRAIN/VAL/TEST", help="Shares of the samples."
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the splits.")
+@click.option(
+    "--split-by",
+    type=click.Choice(["shuffle", "hash"]),
+    default="shuffle",
+    show_default=True,
+    help="Exact shares of shuffled objects, or by hash of run, subrun and event, which stay the same when "
+    "files are added.",
+)
+@click.option(
+    "--compression",
+    type=click.Choice(["zstd", "lz4"]),
+    default=None,
+    help="Compress OUT; arrow only.  [default: none]",
+)
 @click.option("--remove-inputs", is_flag=True, help="Remove the inputs once OUT is verified.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier file.")
 @click.option("--debug", is_flag=True, help="Show the traceback of a fault.")
@@ -74,32 +90,90 @@ def merge(
     inputs: tuple[Path, ...],
     splits: str,
     seed: int,
+    split_by: str,
+    compression: str | None,
     remove_inputs: bool,
     overwrite: bool,
     debug: bool,
 ) -> None:
-    """Merge graph files INPUTS, in this order, into one file OUT with train, validation and test samples."""
+    """Merge training files INPUTS, in this order, into one file OUT with train, validation and test samples.
+
+    All are of one format: HDF5, Arrow, or folders of .pt files.
+    """
     from numl_polars.output.merge import merge as run
     from numl_polars.output.splits import Splits
 
     summary = run(
         list(inputs),
         output,
-        splits=Splits.parse(splits, seed=seed),
+        splits=Splits.parse(splits, seed=seed, by=split_by),  # type: ignore[arg-type]
         overwrite=overwrite,
         remove_inputs=remove_inputs,
+        **_chosen(compression=compression),
     )
-    samples = ", ".join(f"{number:,} {name}" for name, number in summary.num_samples.items())
+    samples = _samples(summary.num_samples)
     click.echo(
-        f"{summary.output}: {summary.num_objects:,} objects ({samples}), {summary.num_bytes / 1e6:,.1f} MB"
+        f"{summary.output}: {summary.num_objects:,} objects{samples}, {summary.num_bytes / 1e6:,.1f} MB"
     )
+
+
+@cli.command()
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path, readable=False))
+@click.argument("output", metavar="OUT", type=click.Path(path_type=Path, readable=False))
+@click.option(
+    "--format",
+    type=click.Choice(["hdf5", "arrow", "pt"]),
+    default=None,
+    help="Format of OUT.  [default: by its ending, .h5, .arrow or .pt]",
+)
+@click.option(
+    "--compression",
+    type=click.Choice(["zstd", "lz4"]),
+    default=None,
+    help="Compress OUT; arrow only.  [default: none]",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an earlier file.")
+@click.option("--debug", is_flag=True, help="Show the traceback of a fault.")
+def convert(
+    source: Path, output: Path, format: str | None, compression: str | None, overwrite: bool, debug: bool
+) -> None:
+    """Convert the training file IN, with its samples, to HDF5, Arrow, or a folder of .pt files."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from numl_polars.output.convert import convert as run
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("objects", total=None)
+        summary = run(
+            source,
+            output,
+            format=format,
+            overwrite=overwrite,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            **_chosen(compression=compression),
+        )
+    samples = _samples(summary.num_samples)
+    click.echo(
+        f"{summary.output}: {summary.num_objects:,} objects{samples}, {summary.num_bytes / 1e6:,.1f} MB"
+    )
+
+
+def _chosen(**options: Any) -> dict[str, Any]:
+    """Options that were given; not every format has all."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _samples(numbers: Mapping[str, int]) -> str:
+    return f" ({', '.join(f'{number:,} {name}' for name, number in numbers.items())})" if numbers else ""
 
 
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path, readable=False))
 @click.option("--debug", is_flag=True, help="Show the traceback of a fault.")
 def describe(file: Path, debug: bool) -> None:
-    """Show what a graph FILE holds: classes, objects, samples, attributes."""
+    """Show what a training FILE, or folder, holds: format, classes, objects, samples, attributes."""
     from rich.console import Console
 
     from numl_polars.tools.describe import describe as run

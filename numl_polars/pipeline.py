@@ -4,45 +4,41 @@ Rank 0 looks at the file and says who reads what; every rank reads, labels, buil
 a batch at a time; when all are done the ranks' files take their names, and rank 0 merges them.
 """
 
-import json
 import warnings
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter, sleep
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from numl_polars.errors import NumlError, OptionError, OutputError, RankError
+from numl_polars.errors import NumlError, OptionError, RankError
 from numl_polars.events.batch import Batch
 from numl_polars.events.cost import cut_costs, event_costs
 from numl_polars.events.file import BATCH_BYTES, EventFile, EventFileWarning
 from numl_polars.events.partition import balanced_ranges, batch_ranges
-from numl_polars.labels.rule_usage import RuleUsage
 from numl_polars.mpi import World, world
-from numl_polars.objects.hit_graph import Built, HitGraph
-from numl_polars.objects.layer_counts import LayerCounts, add_counts
-from numl_polars.objects.ledger import REASONS, concat_ledgers
-from numl_polars.output.files import finish, unfinished, writing
-from numl_polars.output.hdf5 import Hdf5Writer
-from numl_polars.output.layout import GraphMetadata
-from numl_polars.output.merge import merge as merge_files
-from numl_polars.output.report import LayerReport, RunReport, peak_memory_bytes, stage_seconds
+from numl_polars.objects.assembly import build_objects
+from numl_polars.objects.training_object import Built, TrainingObject
+from numl_polars.output.formats import format_named
+from numl_polars.output.protocols import ObjectWriter
+from numl_polars.output.report import RunReport, peak_memory_bytes, stage_seconds
 from numl_polars.output.splits import DEFAULT_SPLITS, Splits
 from numl_polars.output.targets import Targets
 from numl_polars.overlap import overlapped
+from numl_polars.product import Product, Share
 from numl_polars.threads import num_cores
 from numl_polars.timing import Stages
 
 Int64s = NDArray[np.int64]
 Progress = Callable[[str, int, int], None]
+Source = EventFile | str | Path
 
 
 @dataclass(frozen=True)
@@ -66,21 +62,30 @@ class Plan:
 
 @dataclass
 class RankResult:
-    """What one rank did; `part` is its file, whole, under its hidden name."""
+    """What one rank did."""
 
-    part: Path = Path()
-    num_kept: int = 0
-    layers: dict[str, LayerCounts] = field(default_factory=dict)
-    ledgers: list[pl.DataFrame] = field(default_factory=list)
+    shares: dict[str, Share]
     seconds: Mapping[str, float] = field(default_factory=dict)
     peak_memory: int = 0
 
 
+@overload
+def process(events: Source, objects: TrainingObject, output: str | Path, **options: Any) -> RunReport: ...
+
+
+@overload
 def process(
-    events: EventFile | str | Path,
-    graph: HitGraph,
+    events: Source, objects: Mapping[str, TrainingObject], output: str | Path, **options: Any
+) -> dict[str, RunReport]: ...
+
+
+def process(  # type: ignore[misc]  # the overloads tell what comes back, this what options there are
+    events: Source,
+    objects: TrainingObject | Mapping[str, TrainingObject],
     output: str | Path,
     *,
+    format: str = "hdf5",
+    compression: str | None = None,
     event_range: slice = slice(None),
     merge: bool = True,
     splits: Splits = DEFAULT_SPLITS,
@@ -89,24 +94,30 @@ def process(
     batch_bytes: int = BATCH_BYTES,
     progress: Progress | None = None,
     ranks: World | None = None,
-) -> RunReport:
-    """Report of a run that turned events into graphs, one file a rank, merged into one.
+) -> RunReport | dict[str, RunReport]:
+    """Report of a run that turned events into objects, one file a rank, merged into one.
 
     Parameters
     ----------
     events
         An event file, a range of one, or a path.
-    graph
-        What to make of an event.
+    objects
+        What to make of an event; several kinds by name are made with one reading of the events.
     output
         Stem of the output: ``{output}.h5`` is the merged file, ``{output}.0000.h5`` that of rank 0, beside
         them stand ``{output}.report.json`` and ``{output}.ledger.parquet``. An ending ``.h5`` is left out.
+        Several kinds of objects have the stems ``{output}.{name}``. Other formats have other endings, see
+        `numl_polars.output.formats`.
+    format
+        ``hdf5``, ``arrow`` or ``pt``.
+    compression
+        Of format ``arrow``: None, ``zstd`` or ``lz4``.
     event_range
         Process this range of `events`.
     merge
         Merge the ranks' files and add splits.
     splits
-        Shares of the samples, and their seed.
+        Shares of the samples, and how they are drawn.
     overwrite
         Replace earlier output. It stays untouched until the new one is whole.
     remove_rank_files
@@ -121,7 +132,7 @@ def process(
 
     Returns
     -------
-    The report of all ranks, on all ranks.
+    The report of all ranks, on all ranks; of several kinds of objects one each, by name.
 
     Raises
     ------
@@ -136,75 +147,72 @@ def process(
         raise OptionError("the ranks' files can be removed only if they are merged")
     begin, stages = perf_counter(), Stages()
     ranks = ranks if ranks is not None else world()
-    targets = Targets.of(Path(output), ranks.size, merge=merge)
+    schemes = {"": objects} if isinstance(objects, TrainingObject) else dict(objects)
+    if not schemes:
+        raise OptionError("no kind of object to make of the events")
+    stem, chosen = Path(output), format_named(format)
+    targets = {name: Targets.of(stem, ranks.size, chosen, name, merge=merge) for name in schemes}
     # ranks that are ended cannot remove what they were writing
-    ranks.when_aborted(targets.remove_unfinished)
+    for target in targets.values():
+        ranks.when_aborted(target.remove_unfinished)
     with stages("plan"):
         source = events.path if isinstance(events, EventFile) else Path(events)
-        ranks.on_first(lambda: targets.check(source, overwrite=overwrite))
+        for target in targets.values():
+            ranks.on_first(partial(target.check, source, overwrite=overwrite))
         events = _open(events, ranks)[event_range]
-        plan = ranks.on_first(lambda: make_plan(events, graph, ranks.size))
+        plan = ranks.on_first(lambda: make_plan(events, schemes, ranks.size))
         events.share_offsets(plan.offsets)
     with stages("compile"):
-        ranks.on_first(compile_kernels)
-        compile_kernels()
+        ranks.on_first(lambda: compile_kernels(schemes.values()))
+        compile_kernels(schemes.values())
 
-    facts = _facts(events, graph, batch_bytes=batch_bytes, splits=str(splits), seed=splits.seed)
-    writer = Hdf5Writer(
-        targets.rank_file(ranks.rank), _metadata(graph, facts), overwrite=overwrite, hidden=True
-    )
-    with _fault_of_rank(ranks), writer:
+    options = {"format": format, "batch_bytes": batch_bytes, "splits": str(splits)}
+    options |= {"seed": splits.seed, "split_by": splits.by}
+    writer_options = {} if compression is None else {"compression": compression}
+    products = {
+        name: Product(
+            scheme=scheme,
+            targets=targets[name],
+            facts=_facts(events, scheme, **options, **writer_options),
+            overwrite=overwrite,
+            writer_options=writer_options,
+        )
+        for name, scheme in schemes.items()
+    }
+    writers = {name: product.writer(ranks.rank) for name, product in products.items()}
+    with _fault_of_rank(ranks), ExitStack() as written:
+        for writer in writers.values():
+            written.enter_context(writer)
         ranks.barrier()
-        result = _process_rank(events, graph, plan, writer, stages, batch_bytes, progress, ranks)
-    result.part = writer.part
+        result = _process_rank(events, schemes, plan, writers, stages, batch_bytes, progress, ranks)
+    for name, writer in writers.items():
+        result.shares[name].part = writer.part
     results = ranks.gather(result)
 
-    def finish_run() -> RunReport:
-        parts = [one.part for one in results]
-        ledger = concat_ledgers([frame for one in results for frame in one.ledgers])
-        summary = None
-        with ExitStack() as unnamed:
-            for part in parts:
-                unnamed.callback(part.unlink, missing_ok=True)
-            ledger_part = unnamed.enter_context(unfinished(targets.ledger, overwrite=overwrite))
-            with writing(targets.ledger):
-                ledger.write_parquet(ledger_part)
-            if merge:
-                advance = None if progress is None else partial(progress, "merge")
-                try:
-                    with stages("merge"):
-                        summary = merge_files(
-                            parts, targets.merged, splits=splits, overwrite=overwrite, progress=advance
-                        )
-                except OutputError as error:
-                    unnamed.pop_all()
-                    raise OutputError(
-                        f"{error}; the ranks' files are whole, under hidden names: make room, then "
-                        f"numl-polars merge {targets.merged} {' '.join(map(str, parts))}"
-                    ) from error
-            rank_files = [] if remove_rank_files else targets.rank_files
-            for part, path in zip(parts, rank_files, strict=False):
-                finish(part, path, overwrite=overwrite)
-        finish(ledger_part, targets.ledger, overwrite=overwrite)
-        targets.remove_stale(rank_files)
+    def about_run() -> dict[str, Any]:
         results[0].peak_memory = peak_memory_bytes()
-        report = RunReport(
-            num_events=len(events),
-            num_kept=sum(one.num_kept for one in results),
-            num_samples=summary.num_samples if summary is not None else {},
-            rejected=_count_by_reason(ledger, rejected=True),
-            noted=_count_by_reason(ledger, rejected=False),
-            layers=_layer_reports(graph, add_counts(one.layers for one in results)),
-            seconds=perf_counter() - begin,
-            stages=stage_seconds([stages.seconds, *(one.seconds for one in results[1:])]),
-            peak_memory=[one.peak_memory for one in results],
-            outputs=[*([targets.merged] if merge else []), targets.report, targets.ledger, *rank_files],
-            **facts,
-        )
-        report.write(targets.stem, overwrite=overwrite)
-        return report
+        return {
+            "num_events": len(events),
+            "seconds": perf_counter() - begin,
+            "stages": stage_seconds([stages.seconds, *(one.seconds for one in results[1:])]),
+            "peak_memory": [one.peak_memory for one in results],
+        }
 
-    return ranks.on_first(finish_run)
+    def finish_run() -> dict[str, RunReport]:
+        return {
+            name: product.finish(
+                [one.shares[name] for one in results],
+                splits=splits,
+                remove_rank_files=remove_rank_files,
+                progress=progress,
+                stages=stages,
+                about_run=about_run,
+            )
+            for name, product in products.items()
+        }
+
+    reports = ranks.on_first(finish_run)
+    return reports[""] if isinstance(objects, TrainingObject) else reports
 
 
 @contextmanager
@@ -237,15 +245,15 @@ def _open(events: EventFile | str | Path, ranks: World) -> EventFile:
         return EventFile(path)
 
 
-def make_plan(events: EventFile, graph: HitGraph, num_ranks: int) -> Plan:
+def make_plan(events: EventFile, objects: Mapping[str, TrainingObject], num_ranks: int) -> Plan:
     """Ranges of events of which the costliest costs as little as can be, by the model of `events.cost`.
 
     Raises
     ------
     InputError
-        A table or column that the graph needs is missing, or a table's keys are wrong beyond repair.
+        A table or column that an object needs is missing, or a table's keys are wrong beyond repair.
     """
-    columns = graph.columns(events)
+    columns = _columns(events, objects)
     offsets = {table: events.offsets(table) for table in columns}
     num_bytes = np.zeros(len(events.ids), np.int64)
     for table, names in columns.items():
@@ -257,16 +265,29 @@ def make_plan(events: EventFile, graph: HitGraph, num_ranks: int) -> Plan:
     return Plan(offsets, [(events.start + a, events.start + b) for a, b in ranges], num_bytes)
 
 
-def compile_kernels() -> None:
-    """Compile the kernels, or load them from disk: the cache must not be written by two ranks at once."""
-    from numl_polars.events import matching  # noqa: F401
-    from numl_polars.labels import ancestry, deposits  # noqa: F401
-    from numl_polars.objects import hit_edges, ranking  # noqa: F401
-    from numl_polars.objects.maps import binning, densest, energies  # noqa: F401
-    from numl_polars.tables import byte_kernels  # noqa: F401
+def _columns(events: EventFile, objects: Mapping[str, TrainingObject]) -> dict[str, list[str]]:
+    """Tables and columns that some of the objects read."""
+    found: dict[str, list[str]] = {}
+    for scheme in objects.values():
+        for table, names in scheme.columns(events).items():
+            found[table] = list(dict.fromkeys([*found.get(table, []), *names]))
+    return found
 
 
-def _facts(events: EventFile, graph: HitGraph, **options: Any) -> dict[str, Any]:
+_KERNELS = ("events.matching", "labels.ancestry", "labels.deposits", "objects.ranking", "tables.byte_kernels")
+
+
+def compile_kernels(objects: Iterable[TrainingObject] = ()) -> None:
+    """Compile the kernels that all objects use, and those of these, or load them from disk.
+
+    The cache on disk must not be written by two ranks at once.
+    """
+    own = [module for scheme in objects for part in scheme.all_parts for module in part.kernels]
+    for module in dict.fromkeys([*_KERNELS, *own]):
+        import_module(f"numl_polars.{module}")
+
+
+def _facts(events: EventFile, scheme: TrainingObject, **options: Any) -> dict[str, Any]:
     """What the output records of the run: the input, the options, the version; the same on all ranks."""
     source = {
         "file": events.name,
@@ -275,31 +296,22 @@ def _facts(events: EventFile, graph: HitGraph, **options: Any) -> dict[str, Any]
         "start": events.start,
         "stop": events.stop,
     }
-    return {"input": source, "options": graph.options() | options, "version": version("numl-polars")}
-
-
-def _metadata(graph: HitGraph, facts: Mapping[str, Any]) -> GraphMetadata:
-    provenance = {
-        "program": f"numl-polars {facts['version']}",
-        "input": json.dumps(facts["input"]),
-        "options": json.dumps(facts["options"], default=str),
-    }
-    return GraphMetadata.of(graph.planes, graph.classes, provenance)
+    return {"input": source, "options": scheme.options() | options, "version": version("numl-polars")}
 
 
 def _process_rank(
     events: EventFile,
-    graph: HitGraph,
+    objects: Mapping[str, TrainingObject],
     plan: Plan,
-    writer: Hdf5Writer,
+    writers: Mapping[str, ObjectWriter],
     stages: Stages,
     batch_bytes: int,
     progress: Progress | None,
     ranks: World,
 ) -> RankResult:
     """Read, build and write the events of this rank, a batch at a time; the three overlap if cores allow."""
-    columns = graph.columns(events)
-    result = RankResult()
+    columns = _columns(events, objects)
+    result = RankResult({name: Share() for name in objects})
     finished = 0
 
     def fault_at(start: int, stop: int) -> AbstractContextManager[None]:
@@ -312,23 +324,23 @@ def _process_rank(
                 batch.select(table, names)
             return batch
 
-    def build(batch: Batch) -> tuple[Batch, Built]:
+    def build(batch: Batch) -> tuple[Batch, dict[str, Built]]:
         with fault_at(batch.start, batch.stop):
-            return batch, graph.build(batch, stages)
+            return batch, build_objects(objects, batch, stages)
 
-    def write(done: tuple[Batch, Built]) -> tuple[int, Built]:
+    def write(done: tuple[Batch, dict[str, Built]]) -> tuple[int, dict[str, Built]]:
         batch, built = done
         with fault_at(batch.start, batch.stop), stages("write"):
-            writer.write(built.objects)
+            for name, one in built.items():
+                writers[name].write(one.objects)
         return batch.num_events, built
 
     spare_core = num_cores() > 1
     spans = batch_ranges(plan.num_bytes, batch_bytes, *plan.ranges[ranks.rank])
     batches = overlapped(read, spans, spare_core=spare_core)
     for num_events, built in overlapped(write, map(build, batches), spare_core=spare_core):
-        result.num_kept += len(built.objects)
-        result.layers = add_counts([result.layers, built.layers])
-        result.ledgers.append(built.ledger)
+        for name, one in built.items():
+            result.shares[name].add(one)
         finished += _report_progress(num_events, finished, len(events), progress, ranks)
     while ranks.rank == 0 and finished < len(events):
         sleep(_POLL_SECONDS)
@@ -349,32 +361,6 @@ def _report_progress(
     if progress is not None and new:
         progress("events", finished + new, num_events)
     return new
-
-
-def _layer_reports(graph: HitGraph, counts: Mapping[str, LayerCounts]) -> dict[str, LayerReport]:
-    """What each labelling did, in the order of the layers; nothing of one that labelled no batch."""
-    schemes = {**graph.particle_layers, **graph.event_layers}
-    reports = {}
-    for layer, scheme in schemes.items():
-        if layer in counts:
-            count, rules = counts[layer], scheme.rule_list
-            counted = "particles" if layer in graph.particle_layers else "events"
-            remarks = RuleUsage(rules, count.holds, counted).remarks() if rules is not None else []
-            reports[layer] = LayerReport(
-                scheme=scheme.name,
-                num_untrained_hits=count.untrained_hits,
-                unlabelled=count.combinations.to_dicts(),
-                remarks=remarks,
-                is_included=type(scheme).__module__.startswith("numl_polars."),
-            )
-    return reports
-
-
-def _count_by_reason(ledger: pl.DataFrame, *, rejected: bool) -> dict[str, int]:
-    """Number of ledger rows by reason, in the order of the reasons."""
-    rows = ledger.filter(pl.col("rejected") == rejected)["reason"].to_list()
-    counts = Counter(rows)
-    return {reason: counts[reason] for reason in REASONS if counts[reason]}
 
 
 _POLL_SECONDS = 0.05

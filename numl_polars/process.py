@@ -3,7 +3,7 @@
 It reads options and calls the pipeline; nothing else prints or exits.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,12 +24,49 @@ Examples:
   numl-polars process run.evt.h5 first --events :1000 --overwrite
   numl-polars process run.evt.h5 tracks --particle-labels "labels.py:TrackShower(shower_threshold=0.05)"
   numl-polars process run.evt.h5 both --particle-labels standard --particle-labels shape=topology
+  numl-polars process run.evt.h5 maps --object "pixels(window='tight', bins=(256, 256))" --format arrow
+  numl-polars process run.evt.h5 both --object graph --object pixels --format arrow
+  numl-polars process run.evt.h5 knn --part "nearest-edges(k=5)" --part parts.py:density
 """
 
 
 @click.command(name="process", epilog=EXAMPLES)
 @click.argument("events", type=click.Path(path_type=Path, readable=False))
 @click.argument("output", metavar="OUT", type=click.Path(path_type=Path, readable=False))
+@click.option(
+    "--object",
+    "object_",
+    multiple=True,
+    default=("graph",),
+    show_default=True,
+    metavar="SPEC",
+    help="What events become: graph, pixels, voxels, or bare, which has the parts that --part gives it; your "
+    "own, path/to/objects.py:NAME. Parameters in parentheses: \"pixels(window='vertex', size=(512, 1024), "
+    'bins=(256, 256))". Repeat, with NAME=SPEC where two are alike, to make several with one reading, '
+    "OUT.NAME.h5 each.",
+)
+@click.option(
+    "--part",
+    multiple=True,
+    metavar="SPEC",
+    help="Adds a part: an included one, 'nearest-edges(k=8)', 'radius-edges(radius=5)', …, or your own, "
+    "path/to/parts.py:NAME. Repeat for more.",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["hdf5", "arrow", "pt"]),
+    default="hdf5",
+    show_default=True,
+    help="Files to train on: HDF5 as NuGraph reads it, columns of Arrow, or a folder of one .pt an event.",
+)
+@click.option(
+    "--compression",
+    type=click.Choice(["none", "lz4", "zstd"]),
+    default="none",
+    show_default=True,
+    help="Compression of format arrow: smaller files, which are no longer mapped to memory as they are.",
+)
 @click.option(
     "--particle-labels",
     multiple=True,
@@ -107,6 +144,14 @@ Examples:
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the splits.")
 @click.option(
+    "--split-by",
+    type=click.Choice(["shuffle", "hash"]),
+    default="shuffle",
+    show_default=True,
+    help="Draw the samples by shuffling, or by a hash of run, subrun and event, which stays the same when "
+    "files are added.",
+)
+@click.option(
     "--merge/--no-merge", default=True, show_default=True, help="Merge the ranks' files into OUT.h5."
 )
 @click.option("--remove-rank-files", is_flag=True, help="Remove OUT.0000.h5 … once OUT.h5 is verified.")
@@ -120,6 +165,10 @@ Examples:
 def process_command(
     events: Path,
     output: Path,
+    object_: tuple[str, ...],
+    part: tuple[str, ...],
+    format_: str,
+    compression: str,
     particle_labels: tuple[str, ...],
     event_labels: tuple[str, ...],
     vertex: bool,
@@ -133,13 +182,14 @@ def process_command(
     batch_size: int,
     splits: str,
     seed: int,
+    split_by: str,
     merge: bool,
     remove_rank_files: bool,
     overwrite: bool,
     progress: bool | None,
     debug: bool,
 ) -> None:
-    """Turn the events of EVENTS, a NuML HDF5 file, into labelled hit graphs.
+    """Turn the events of EVENTS, a NuML HDF5 file, into labelled training objects.
 
     Started with mpirun, each rank reads and writes its own share of the events, to OUT.0000.h5,
     OUT.0001.h5, and so on. OUT.h5 is the merged file with train, validation and test samples;
@@ -147,28 +197,37 @@ def process_command(
     """
     from numl_polars.labels.outside.loading import event_layers, particle_layers
     from numl_polars.mpi import world
-    from numl_polars.objects.hit_graph import HitGraph
+    from numl_polars.objects.outside import load_objects, load_part
     from numl_polars.output.splits import Splits
     from numl_polars.pipeline import process
 
-    graph = HitGraph(
-        particle_labels=particle_layers(particle_labels),
-        event_labels=event_layers(event_labels),
-        vertex=vertex,
-        position=position,
-        detailed_truth=detailed_truth,
-        planes=names(planes),
-        node_features=names(node_features),
-        lower_bound=lower_bound,
-        max_integral=_limit(max_integral),
-    )
-    shares = Splits.parse(splits, seed=seed)
+    labels = {
+        "particle_labels": particle_layers(particle_labels),
+        "event_labels": event_layers(event_labels),
+    }
+    options = {
+        "vertex": vertex,
+        "position": position,
+        "detailed_truth": detailed_truth,
+        "planes": names(planes),
+        "node_features": names(node_features),
+        "lower_bound": lower_bound,
+        "max_integral": _limit(max_integral),
+        "parts": [load_part(spec) for spec in part],
+        **labels,
+    }
+    named = {"parts": "part"}
+    given = {name: value for name, value in options.items() if _is_given(named.get(name, name))}
+    objects = load_objects(object_, labels, given)
+    shares = Splits.parse(splits, seed=seed, by=split_by)  # type: ignore[arg-type]
     ranks = world()
     with _progress_bar(ranks, wanted=progress) as advance:
-        report = process(
+        reports = process(
             events,
-            graph,
+            objects if len(objects) > 1 else next(iter(objects.values())),
             output,
+            format=format_,
+            compression=None if compression == "none" else compression,
             event_range=event_range,
             merge=merge,
             splits=shares,
@@ -179,13 +238,26 @@ def process_command(
             ranks=ranks,
         )
     if ranks.rank == 0:
-        if not report.num_kept:
-            none = "" if report.num_events else f", the range holds none of {report.input['events']:,}"
-            click.echo(f"No events left after selection{none}: the output holds no graph.")
-        _print_summary(report)
+        _print_summaries(reports if isinstance(reports, dict) else {"": reports})
+
+
+def _is_given(name: str) -> bool:
+    """Whether an option stands on the command line."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is not click.core.ParameterSource.DEFAULT
 
 
 _PIPE_WIDTH = 1000
+
+
+def _print_summaries(reports: "Mapping[str, RunReport]") -> None:
+    for name, report in reports.items():
+        if name:
+            click.echo(f"{name}:")
+        if not report.num_kept:
+            none = "" if report.num_events else f", the range holds none of {report.input['events']:,}"
+            click.echo(f"No events left after selection{none}: the output holds no object.")
+        _print_summary(report)
 
 
 def _print_summary(report: "RunReport") -> None:

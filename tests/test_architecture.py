@@ -22,7 +22,7 @@ ORDER = (
     ("labels",),
     ("objects",),
     ("output",),
-    ("pipeline",),
+    ("pipeline", "product"),
     ("process", "command", "cli"),
 )
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
@@ -151,6 +151,25 @@ def test_architecture__kernels_wait_for_the_pipeline() -> None:
     script = "\n".join([*lines, "import sys; print('numba' in sys.modules)"])
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
+
+
+def test_architecture__parts_name_their_kernels() -> None:
+    # a rank must not meet a kernel that rank 0 has not compiled
+    script = (
+        "import sys; from types import SimpleNamespace; from numl_polars import pipeline\n"
+        "from numl_polars.objects.parts import INCLUDED\n"
+        "pipeline.compile_kernels([SimpleNamespace(all_parts=INCLUDED.values())])\n"
+        "print(*(name for name in sys.modules if name.startswith('numl_polars.')))"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    compiled = run.stdout.split()
+    with_kernels = {
+        name
+        for name, module in modules().items()
+        if module.package != "output" and any(target == "kernels" for target, _ in module.own_imports)
+    }
+    # cuts are made by rank 0 alone
+    assert {name for name in with_kernels if f"numl_polars.{name}" not in compiled} == {"events.cuts"}
 
 
 @pytest.mark.parametrize("library", FENCES)

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import numl_polars as nl
-from numl_polars import pipeline
+from numl_polars.output import hdf5_merge
 from tests.builder import simple_event, write_events
 
 SCRIPT = """
@@ -60,7 +60,7 @@ def test_process__failed_merge_keeps_the_ranks_work(
         nl.process(events, nl.HitGraph(), tmp_path / "graphs")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "merge_files", full_disk)
+        patch.setattr(hdf5_merge, "merge_hdf5", full_disk)
         with pytest.raises(nl.OutputError, match=r"No space left.*the ranks' files are whole") as error:
             nl.process(events, nl.HitGraph(), tmp_path / "graphs", overwrite=overwrite)
     assert {name: (tmp_path / name).read_bytes() for name in before} == before

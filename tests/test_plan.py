@@ -26,7 +26,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureR
 def test_make_plan__ranges_cover_what_was_asked_for(simulated: Path, part: slice, num_ranks: int) -> None:
     with nl.open(simulated) as events:
         own = events[part]
-        plan = make_plan(own, GRAPH, num_ranks)
+        plan = make_plan(own, {"": GRAPH}, num_ranks)
         assert len(plan.ranges) == num_ranks
         assert plan.ranges[0][0] == own.start
         assert plan.ranges[-1][1] == own.stop
@@ -36,7 +36,7 @@ def test_make_plan__ranges_cover_what_was_asked_for(simulated: Path, part: slice
 
 def test_make_plan__costliest_rank_is_near_the_mean(simulated: Path) -> None:
     with nl.open(simulated) as events:
-        plan = make_plan(events, GRAPH, 4)
+        plan = make_plan(events, {"": GRAPH}, 4)
         costs = event_costs({table: np.diff(rows) for table, rows in plan.offsets.items()})
     loads = np.array([costs[start:stop].sum() for start, stop in plan.ranges])
     assert loads.max() <= loads.mean() + costs.max()
@@ -44,7 +44,7 @@ def test_make_plan__costliest_rank_is_near_the_mean(simulated: Path) -> None:
 
 def test_make_plan__same_whatever_is_asked_twice(simulated: Path) -> None:
     with nl.open(simulated) as events:
-        assert make_plan(events, GRAPH, 7).ranges == make_plan(events, GRAPH, 7).ranges
+        assert make_plan(events, {"": GRAPH}, 7).ranges == make_plan(events, {"": GRAPH}, 7).ranges
 
 
 def test_chunks__values_by_rows_of_a_chunk(tmp_path: Path) -> None:

@@ -19,9 +19,10 @@ from numl_polars.events.batch import Batch, Event
 from numl_polars.events.partition import batch_ranges
 from numl_polars.schema import EVENT_ID, EVENT_INDEX, EVENT_TABLE
 from numl_polars.tables.keys import event_offsets
+from numl_polars.tables.opening import open_hdf5
 from numl_polars.tables.raw_file import RawFile
 from numl_polars.tables.scan import read_frame, scan_table
-from numl_polars.tables.store import StoredTable, open_hdf5
+from numl_polars.tables.store import StoredTable
 
 Int64s = NDArray[np.int64]
 

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from numl_polars.events.batch import TableListing
 from numl_polars.objects.batch import Attribute
@@ -19,6 +19,9 @@ class Part(Parameters, is_base=True):
     A part is asked three things, in this order: which columns it reads, which events it cannot do without
     leaving out, and its attributes for the events that are kept.
     """
+
+    kernels: ClassVar[tuple[str, ...]] = ()
+    """Modules of this package whose kernels it uses, as ``objects.hit_edges``, to be compiled before it runs."""
 
     def columns(self, events: TableListing, scheme: "TrainingObject") -> Mapping[str, Sequence[str]]:
         """Columns that it reads of these events, by table; of a table without columns rows are counted.

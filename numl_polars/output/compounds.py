@@ -9,9 +9,10 @@ The encoding is that of datatype messages of version 2 (HDF5 File Format Specifi
 HDF5 since 1.4 reads.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,11 @@ class Member:
     base: bytes
     item_size: int
     ndim: int
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of one element, in the byte order of the file."""
+        return _decoded(self.base)
 
     @classmethod
     def of(cls, name: str, dtype: np.dtype[Any], ndim: int) -> "Member":
@@ -138,6 +144,16 @@ class CompoundForm:
         """Bytes of the record of an encoded type of this form."""
         return int.from_bytes(encoded[self._byte_places[0] :][:_NUMBER_BYTES], "little")
 
+    def fields(self, encoded: bytes) -> Iterator[tuple[Member, int, tuple[int, ...]]]:
+        """Each field, its place in the record, and its array's shape, from an encoded type of this form."""
+        numbers = iter(np.frombuffer(encoded, np.uint8)[self._byte_places].view("<u4").tolist())
+        next(numbers)
+        for member in self.members:
+            place = next(numbers)
+            if member.ndim:
+                next(numbers)
+            yield member, place, tuple(islice(numbers, member.ndim))
+
     def scalar_places(self, encoded: bytes) -> Int64s:
         """int64 (scalars,): where each scalar field stands in the record of an encoded type of this form."""
         numbers = np.frombuffer(encoded, np.uint8)[self._byte_places].view("<u4").astype(np.int64)
@@ -183,6 +199,12 @@ def _encoded(dtype: np.dtype[Any]) -> bytes:
             f"an attribute of dtype {dtype} cannot be written, only integers, floats and booleans"
         )
     return bytes(h5t.py_create(dtype).encode()[len(_prefix()) :])
+
+
+@lru_cache
+def _decoded(base: bytes) -> np.dtype[Any]:
+    dtype: np.dtype[Any] = h5t.decode(_prefix() + base).dtype
+    return dtype
 
 
 @lru_cache

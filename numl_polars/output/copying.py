@@ -6,7 +6,7 @@ core gains, for disks make threads wait.
 """
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from itertools import compress
@@ -24,7 +24,7 @@ from numl_polars.output.headers import ObjectReader
 from numl_polars.output.layout import may_be_empty
 from numl_polars.output.windows import WindowBuffer, windows
 from numl_polars.overlap import overlapped
-from numl_polars.tables.store import open_hdf5
+from numl_polars.tables.opening import open_hdf5
 
 Advance = Callable[[int], None]
 
@@ -52,9 +52,16 @@ class Copied:
 
 
 class Attributes:
-    """The attributes that all objects must have, or no batch of them can be made."""
+    """The attributes that all objects must have, or no batch of them can be made.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    scalars
+        Names of those that are scalars for certain, and stand for no array.
+    """
+
+    def __init__(self, scalars: Iterable[str] = ()) -> None:
+        self._scalars = frozenset(scalars)
         self.forms: list[CompoundForm] = []
         self._names: list[str] | None = None
         self._first = ""
@@ -79,14 +86,17 @@ class Attributes:
                 return [
                     (compound.get_member_offset(i), member)
                     for i, member in enumerate(form.members)
-                    if not member.ndim and may_be_empty(member.name)
+                    if not member.ndim and self._may_be_empty(member.name)
                 ]
             self.forms.insert(0, form)
         return [
             (place, member)
             for place, member in zip(form.scalar_places(record.encoded), form.scalars, strict=True)
-            if may_be_empty(member.name)
+            if self._may_be_empty(member.name)
         ]
+
+    def _may_be_empty(self, name: str) -> bool:
+        return may_be_empty(name) and name not in self._scalars
 
     def _check(self, form: CompoundForm, name: str, path: Path) -> None:
         names = [member.name for member in form.members]

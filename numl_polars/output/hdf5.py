@@ -3,12 +3,12 @@
 The layout is that of pynuml 25.4.0, which NuGraph reads: a compound has one field an attribute, named
 ``store/attribute``, packed in the order of the attributes. HDF5 has no array of length zero, so an empty
 array is written as a scalar 0 of its dtype. At file level stand ``planes``, ``semantic_classes`` and
-``event_classes`` (variable-length strings) and ``gen`` (int64, (1,)); where the file comes from stands in
-attributes of the root, which no reader of the layout looks at.
+``event_classes`` (variable-length strings) and ``gen`` (int64, (1,)). Where the file comes from, and what an
+empty array does not tell of itself, stands in attributes of the root, which no reader of the layout looks at.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -19,12 +19,23 @@ from typing import Self
 import h5py
 import numpy as np
 from h5py import h5d, h5f, h5g, h5o, h5p, h5s, h5t
+from numpy.typing import NDArray
 
 from numl_polars.errors import InputError, OutputError
 from numl_polars.objects.batch import Array, ObjectBatch
+from numl_polars.output.attribute_kinds import (
+    AttributeKind,
+    Kinds,
+    agreed_kinds,
+    from_json,
+    kinds_of,
+    to_json,
+)
 from numl_polars.output.extents import write_extents
 from numl_polars.output.files import pending, reason, unfinished, writing
 from numl_polars.output.layout import (
+    ATTRIBUTES,
+    MAX_ROOT_ATTRIBUTE,
     GraphMetadata,
     empty_shape,
     in_event_order,
@@ -32,6 +43,7 @@ from numl_polars.output.layout import (
     may_be_empty,
 )
 from numl_polars.output.records import record_pieces, record_types
+from numl_polars.output.samples import Samples, Tally, named
 
 __all__ = [
     "META_BLOCK_BYTES",
@@ -41,22 +53,25 @@ __all__ = [
     "create_file",
     "create_object_group",
     "create_record",
-    "is_own",
     "keep_little",
     "not_an_object",
     "object_names",
     "open_for_values",
     "open_record",
+    "read_kinds",
     "read_metadata",
     "read_object",
     "reading",
+    "write_kinds",
     "write_metadata",
+    "write_samples",
     "write_strings",
 ]
 
 # Room for the headers of some 45 objects: larger blocks mean fewer writes, and objects next to each other.
 META_BLOCK_BYTES = 1 << 16
 
+Int64s = NDArray[np.int64]
 _SCALAR = h5s.create(h5s.SCALAR)
 
 
@@ -73,6 +88,8 @@ class Hdf5Writer:
         Whether a file that is there may be replaced.
     hidden
         Leave the whole file under its hidden name, `part`; `files.finish` gives it that of `path`.
+    samples
+        Rows of the objects of each split, counted as they are written; None: the file has no samples.
 
     Raises
     ------
@@ -82,12 +99,21 @@ class Hdf5Writer:
     """
 
     def __init__(
-        self, path: Path, metadata: GraphMetadata, *, overwrite: bool = False, hidden: bool = False
+        self,
+        path: Path,
+        metadata: GraphMetadata,
+        *,
+        overwrite: bool = False,
+        hidden: bool = False,
+        samples: Samples | None = None,
     ) -> None:
         self.path = path
         self.metadata = metadata
         self.overwrite = overwrite
         self._target = unfinished if hidden else pending
+        self._samples = samples
+        self._kinds: list[Kinds] = []
+        self._written = Tally()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -97,8 +123,19 @@ class Hdf5Writer:
             with writing(self.path):
                 write_metadata(file, self.metadata)
                 self._group = create_object_group(file)
+            stack.enter_context(self._described(file))
             self._stack = stack.pop_all()
         return self
+
+    @contextmanager
+    def _described(self, file: h5py.File) -> Iterator[None]:
+        """Nothing; what is known of all objects is added when the block has ended well."""
+        yield
+        with writing(self.path):
+            write_kinds(file, agreed_kinds(self._kinds))
+            if self._samples is not None:
+                sizes = self._written.tensor_bytes[self._samples.get("train", [])]
+                write_samples(file, named(self._samples, self._written.names), sizes)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -133,6 +170,11 @@ class Hdf5Writer:
                         raise
                     raise OutputError(f"object '{name}' is written to {self.path} a second time") from error
             write_extents(self._descriptor, places, record_pieces(objects))
+        kinds = kinds_of(objects)
+        if kinds not in self._kinds:
+            self._kinds.append(kinds)
+        if self._samples is not None:
+            self._written.add(objects)
 
 
 @contextmanager
@@ -282,6 +324,29 @@ def write_metadata(file: h5py.File, metadata: GraphMetadata) -> None:
     file.attrs.update(sorted(metadata.provenance.items()))
 
 
+def write_kinds(file: h5py.File, kinds: Kinds) -> None:
+    """Write what the attributes of a new file's objects are, unless that is more than HDF5 can hold."""
+    text = to_json(kinds)
+    if kinds and len(text) <= MAX_ROOT_ATTRIBUTE:
+        file.attrs[ATTRIBUTES] = text
+
+
+def read_kinds(file: h5py.File) -> dict[str, AttributeKind]:
+    """What the attributes of the file's objects are, as far as it says, which files of this program do."""
+    try:
+        return from_json(file.attrs.get(ATTRIBUTES, "{}"))
+    except (TypeError, ValueError):
+        return {}
+
+
+def write_samples(file: h5py.File, samples: Mapping[str, Sequence[str]], train_sizes: Int64s) -> None:
+    """Write the names of each split's objects, and the bytes of the tensors of each that is trained on."""
+    group = file.create_group("samples")
+    for split, names in samples.items():
+        write_strings(group, split, names)
+    file.create_dataset("datasize/train", data=train_sizes)
+
+
 def write_strings(group: h5py.Group, name: str, strings: Sequence[str]) -> None:
     """Write variable-length strings, of which there may be none."""
     group.create_dataset(name, data=np.array(strings, dtype=object), dtype=h5py.string_dtype())
@@ -309,18 +374,13 @@ def read_metadata(file: h5py.File) -> GraphMetadata | None:
     values = {
         key: value.item() if isinstance(value, np.generic) else value for key, value in file.attrs.items()
     }
-    provenance = {key: value for key, value in values.items() if isinstance(value, str | int | float)}
+    provenance = {
+        key: value
+        for key, value in values.items()
+        if isinstance(value, str | int | float) and key != ATTRIBUTES
+    }
     planes = classes.pop("planes")
     return replace(GraphMetadata.of(planes, classes, provenance), gen=gen)
-
-
-def is_own(path: Path) -> bool:
-    """True for a graph file that this program wrote."""
-    try:
-        with h5py.File(path, "r") as file:
-            return str(file.attrs.get("program", "")).startswith("numl-polars ")
-    except OSError:
-        return False
 
 
 def object_names(file: h5py.File) -> list[str]:

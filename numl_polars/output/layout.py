@@ -5,16 +5,21 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from numl_polars.errors import InputError
 
 _CLASSES = "_classes"
+ATTRIBUTES = "attributes"  # root attribute that describes those of the objects
 
 Provenance = Mapping[str, str | int | float]
 
 # Widths of rows that an object may have none of; an empty array in the file no longer tells its own.
 _ROW_SHAPES = {"sp/pos": (3,), "hit/pos": (2,), "hit/y_position": (3,)}
 _EVENT_NAME = re.compile(r"r(-?\d+)_sr(-?\d+)_evt(-?\d+)")
-_MAX_ATTRIBUTE = 32_000  # HDF5 holds no attribute of 64 KiB or more
+_REPEATED_EVENT_NAME = re.compile(rf"{_EVENT_NAME.pattern}(?:_\d+)?")
+MAX_ROOT_ATTRIBUTE = 32_000  # HDF5 holds no attribute of 64 KiB or more
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,7 @@ def _joined(key: str, provenances: Sequence[Provenance]) -> str | int | float:
     if all(value == values[0] for value in values):
         return values[0]
     text = json.dumps(values)
-    return text if len(text) <= _MAX_ATTRIBUTE else f"{len(values)} values, not all equal"
+    return text if len(text) <= MAX_ROOT_ATTRIBUTE else f"{len(values)} values, not all equal"
 
 
 def in_event_order(names: Sequence[str]) -> list[str]:
@@ -118,6 +123,32 @@ def in_event_order(names: Sequence[str]) -> list[str]:
     return [
         match.string for match in sorted(matches, key=lambda match: [int(part) for part in match.groups()])
     ]
+
+
+def event_numbers(names: Sequence[str]) -> NDArray[np.int64]:
+    """int64 (names, 3): run, subrun and event of each object; of ``r1_sr2_evt3_2`` those of the first such.
+
+    Raises
+    ------
+    InputError
+        A name is not ``r{run}_sr{subrun}_evt{event}``, with or without an ending ``_2``, ``_3``, ….
+    """
+    numbers = np.empty((len(names), 3), np.int64)
+    for row, name in enumerate(names):
+        found = event_of(name)
+        if found is None:
+            raise InputError(f"object '{name}' is not named r{{run}}_sr{{subrun}}_evt{{event}}")
+        numbers[row] = found
+    return numbers
+
+
+def event_of(name: str) -> tuple[int, int, int] | None:
+    """Run, subrun and event that an object's name says; None: it says none."""
+    found = _REPEATED_EVENT_NAME.fullmatch(name)
+    if found is None:
+        return None
+    run, subrun, event = map(int, found.groups())
+    return run, subrun, event
 
 
 def check_attribute_name(name: str) -> None:

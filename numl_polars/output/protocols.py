@@ -17,8 +17,10 @@ Int64s = NDArray[np.int64]
 class ObjectWriter(Protocol):
     """Context manager that writes the objects of one rank, visible only when all are written.
 
-    Made as ``Writer(path, metadata, overwrite=False, hidden=False, **options)``. With `hidden`, what is whole
-    stays under its hidden name, `part`; `files.finish` gives it that of `path`.
+    Made as ``Writer(path, metadata, overwrite=False, hidden=False, samples=None, **options)``. With `hidden`,
+    what is whole stays under its hidden name, `part`; `files.finish` gives it that of `path`. `samples` are
+    rows of the objects of each split, counted as they are written, as a reader's: a file that is converted
+    has them, one of a rank has none.
     """
 
     part: Path

@@ -6,35 +6,48 @@ from glob import escape
 from pathlib import Path
 
 from numl_polars.errors import OptionError, OutputError
-from numl_polars.output.files import check_target
-from numl_polars.output.hdf5 import is_own
+from numl_polars.output.files import check_target, remove
+from numl_polars.output.formats import FORMATS, Format, is_own
 from numl_polars.output.report import report_path
 
 
 @dataclass(frozen=True)
 class Targets:
-    """All files of a run: ranks', merged, ledger, report."""
+    """All files of one kind of object of a run: ranks', merged, ledger, report."""
 
     stem: Path
     num_ranks: int
+    format: Format
     merge: bool
 
     @classmethod
-    def of(cls, output: Path, num_ranks: int, *, merge: bool) -> "Targets":
-        """Files of a run that was asked for `output`: a stem, or the merged file by its whole name."""
+    def of(
+        cls, output: Path, num_ranks: int, format: Format = FORMATS["hdf5"], name: str = "", *, merge: bool
+    ) -> "Targets":
+        """Files of a run that was asked for `output`: a stem, or the merged file by its whole name.
+
+        Parameters
+        ----------
+        name
+            Of the kind of object, where the run makes several: it follows the stem.
+        """
         if output.name in ("", ".."):
             raise OptionError(f"output {output} is a folder; name the files in it: {output / 'graphs'}")
-        return cls(output.with_suffix("") if output.suffix == ".h5" else output, num_ranks, merge)
+        stem = output.with_suffix("") if output.suffix == format.suffix else output
+        return cls(stem.with_name(f"{stem.name}.{name}") if name else stem, num_ranks, format, merge)
+
+    def _named(self, ending: str) -> Path:
+        return self.stem.with_name(f"{self.stem.name}.{ending}")
 
     @property
     def merged(self) -> Path:
         """The merged file."""
-        return self.stem.with_name(f"{self.stem.name}.h5")
+        return self.stem.with_name(self.stem.name + self.format.suffix)
 
     @property
     def ledger(self) -> Path:
         """Events that were left out, and remarks."""
-        return self.stem.with_name(f"{self.stem.name}.ledger.parquet")
+        return self._named("ledger.parquet")
 
     @property
     def report(self) -> Path:
@@ -43,7 +56,7 @@ class Targets:
 
     def rank_file(self, rank: int) -> Path:
         """File of one rank."""
-        return self.stem.with_name(f"{self.stem.name}.{rank:04d}.h5")
+        return self._named(f"{rank:04d}{self.format.suffix}")
 
     @property
     def rank_files(self) -> list[Path]:
@@ -52,29 +65,30 @@ class Targets:
 
     def _earlier_rank_files(self) -> list[Path]:
         """Rank files of this program under the stem; other files may have numbers too."""
-        start = len(self.stem.name) + 1
-        numbered = self.stem.parent.glob(f"{escape(self.stem.name)}.*.h5")
-        return sorted(path for path in numbered if path.name[start:-3].isdigit() and is_own(path))
+        start, stop = len(self.stem.name) + 1, -len(self.format.suffix)
+        numbered = self.stem.parent.glob(f"{escape(self.stem.name)}.*{self.format.suffix}")
+        return sorted(path for path in numbered if path.name[start:stop].isdigit() and is_own(path))
 
     def check(self, source: Path, *, overwrite: bool) -> None:
         """Raise an OutputError if the run could not write its files, or would write over its `source`."""
-        own = [*self.rank_files, self.ledger, self.report, self.merged]
-        for path in [*own, *self._earlier_rank_files()]:
+        objects = [*self.rank_files, self.merged, *self._earlier_rank_files()]
+        for path in [*objects, self.ledger, self.report]:
             if path.resolve() == source.resolve():
                 raise OutputError(f"{path} is the input of the run; choose another name for the output")
-            check_target(path, overwrite=overwrite)
-            if path.suffix == ".h5" and path.exists() and not is_own(path):
+            check_target(path, overwrite=overwrite, folder=self.format.is_folder and path in objects)
+            if path in objects and path.exists() and not is_own(path):
                 raise OutputError(
-                    f"{path} is no graph file of this program, and is not overwritten; remove it"
+                    f"{path} is no training file of this program, and is not overwritten; remove it"
                 )
 
     def remove_stale(self, rank_files: Collection[Path]) -> None:
         """Remove what an earlier run left that this one, with its `rank_files`, does not replace."""
         stale = set(self._earlier_rank_files()).difference(rank_files)
         for path in stale if self.merge else {*stale, self.merged}:
-            path.unlink(missing_ok=True)
+            remove(path)
 
     def remove_unfinished(self) -> None:
         """Remove what ranks of this run were writing."""
-        for path in self.stem.parent.glob(f".{escape(self.stem.name)}.[0-9][0-9][0-9][0-9].h5.*.part"):
-            path.unlink(missing_ok=True)
+        name = f".{escape(self.stem.name)}.[0-9][0-9][0-9][0-9]{self.format.suffix}.*.part"
+        for path in self.stem.parent.glob(name):
+            remove(path)

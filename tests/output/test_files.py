@@ -4,7 +4,16 @@ from pathlib import Path
 import pytest
 
 from numl_polars.errors import OutputError
-from numl_polars.output.files import check_target, pending, reason, writing
+from numl_polars.output.files import (
+    check_target,
+    finish,
+    pending,
+    put_aside,
+    reason,
+    remove,
+    unfinished,
+    writing,
+)
 from tests.output.builder import hidden, visible
 
 
@@ -110,3 +119,67 @@ def test_writing__system_error_is_one_line() -> None:
         raise OSError(28, "Can't write data (file write failed: time = now\n, errno = 28")
     assert reason(RuntimeError("first\nsecond")) == "first"
     assert reason(RuntimeError()) == "RuntimeError"
+
+
+def fill(folder: Path, text: str) -> None:
+    (folder / "a.txt").write_text(text)
+
+
+def test_pending_folder__takes_the_place_of_the_earlier_one(tmp_path: Path) -> None:
+    target = tmp_path / "out.pt"
+    for text in ("earlier", "later"):
+        with pending(target, overwrite=True, folder=True) as part:
+            fill(part, text)
+            assert visible(tmp_path) == (["out.pt"] if text == "later" else [])
+    assert (target / "a.txt").read_text() == "later"
+    assert hidden(tmp_path) == []
+
+
+def test_pending_folder__fault_leaves_the_earlier_one(tmp_path: Path) -> None:
+    target = tmp_path / "out.pt"
+    target.mkdir()
+    fill(target, "earlier")
+
+    def write() -> None:
+        with pending(target, overwrite=True, folder=True) as part:
+            fill(part, "half")
+            raise ValueError("half")
+
+    with pytest.raises(ValueError, match="half"):
+        write()
+    assert (target / "a.txt").read_text() == "earlier"
+    assert hidden(tmp_path) == []
+
+
+def test_finish_folder__the_earlier_one_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "out.pt"
+    target.mkdir()
+    fill(target, "earlier")
+    with unfinished(target, overwrite=True, folder=True) as part:
+        fill(part, "later")
+    rename = Path.rename
+
+    def refuse(path: Path, new: Path) -> Path:
+        if path == part:
+            raise OSError(28, "No space left on device")
+        return rename(path, new)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(OutputError, match=r"cannot write .*out\.pt: No space left on device"):
+        finish(part, target, overwrite=True)
+    assert (target / "a.txt").read_text() == "earlier"
+    assert put_aside(target) == []
+    remove(part)
+    remove(part)
+    assert hidden(tmp_path) == []
+
+
+def test_check_target__kind(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"cannot write .*folder: it is a folder"):
+        check_target(tmp_path / "folder", overwrite=True)
+    with pytest.raises(OutputError, match=r"cannot write .*file: it is a file"):
+        check_target(tmp_path / "file", overwrite=True, folder=True)
+    with pytest.raises(OutputError, match=r"folder exists already; --overwrite replaces it"):
+        check_target(tmp_path / "folder", folder=True)

@@ -1,5 +1,6 @@
 """The files of a run: what an overwriting run removes, and what it never touches."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -7,14 +8,16 @@ import pytest
 
 from numl_polars.errors import OptionError, OutputError
 from numl_polars.output.targets import Targets
+from tests.output.builder import METADATA, write_graphs
+
+OWN = replace(METADATA, provenance={"program": "numl-polars 0.1.0"})
 
 
 def write(folder: Path, *names: str) -> None:
     """Graph files of this program, and empty files of other kinds."""
     for name in names:
         if name.endswith(".h5"):
-            with h5py.File(folder / name, "w") as file:
-                file.attrs["program"] = "numl-polars 0.1.0"
+            write_graphs(folder / name, 1, metadata=OWN)
         else:
             (folder / name).touch()
 
@@ -63,7 +66,7 @@ def test_check__never_the_input(tmp_path: Path) -> None:
 
 def test_check__a_file_of_another_program(tmp_path: Path) -> None:
     h5py.File(tmp_path / "g.h5", "w").close()
-    with pytest.raises(OutputError, match=r"g\.h5 is no graph file of this program, and is not overwritten"):
+    with pytest.raises(OutputError, match=r"g\.h5 is no training file of this program.* not overwritten"):
         Targets.of(tmp_path / "g", 1, merge=True).check(tmp_path / "run.h5", overwrite=True)
 
 

@@ -12,19 +12,17 @@ NAME is a scheme (class or instance), a function from a particle LazyFrame to on
 labeller written for pynuml. Parameters follow in parentheses: ``standard(gamma_threshold=0.05)``.
 """
 
-import inspect
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from textwrap import shorten
-from types import FunctionType, ModuleType
+from inspect import Parameter
 from typing import Any, Generic, TypeVar, cast
 
 from numl_polars.errors import LabelError, OptionError
 from numl_polars.labels.event_labels import EventScheme
 from numl_polars.labels.layers import EVENT, SEMANTIC, check_layer_name
-from numl_polars.labels.outside.references import Reference, nearest, read_reference
+from numl_polars.labels.outside.calls import check_parameters, signature, what
+from numl_polars.labels.outside.references import Reference, nearest, read_reference, split_name
 from numl_polars.labels.outside.user_code import find, told_as_option_error
 from numl_polars.labels.particle_scheme import ParticleScheme
 from numl_polars.labels.scheme import Scheme
@@ -123,9 +121,8 @@ def event_layers(specs: Sequence[str]) -> dict[str, EventScheme]:
 def _layers(specs: Sequence[str], kind: _Kind[S]) -> dict[str, S]:
     named: dict[str, str] = {}
     for text in specs:
-        # a `=` of parameters or of a path has one of these before it
-        found = re.fullmatch(r"([^=(:/.]*)=(.*)", text, re.DOTALL)
-        layer, spec = (found[1].strip(), found[2].strip()) if found else (kind.main, text.strip())
+        name, spec = split_name(text)
+        layer = kind.main if name is None else name
         check_layer_name(layer)
         if spec == NONE:
             continue
@@ -177,27 +174,27 @@ def _scheme(target: object, reference: Reference, kind: _Kind[S]) -> S:
         raise OptionError(f"{reference} is no whole scheme: it does not define {' and '.join(lacks)}")
     # parameters given replace those of an instance
     own = target.parameters if isinstance(target, Scheme) else {}
-    _check_parameters(reference, _signature(make), present=own)
+    check_parameters(reference, signature(make), present=own)
     with told_as_option_error(f"{reference} cannot be made"):
         return cast(S, make(**{**own, **reference.parameters}))
 
 
 def _adapted(target: Any, reference: Reference, kind: _Kind[S]) -> Scheme:
     """The scheme made of a function or of a labeller written for pynuml."""
-    no_labelling = OptionError(f"{reference} is {_what(target)}; labels of {kind.of} need {kind.accepted}")
+    no_labelling = OptionError(f"{reference} is {what(target)}; labels of {kind.of} need {kind.accepted}")
     is_class = isinstance(target, type)
     is_labeller = is_class or hasattr(target, "labels")
     adapter = _adapter(kind, is_labeller=is_labeller)
     calls = any("__call__" in vars(base) for base in target.__mro__) if is_class else callable(target)
     if adapter is None or not calls:
         raise no_labelling
-    own: list[inspect.Parameter] = []
+    own: list[Parameter] = []
     if is_class or not is_labeller:
-        own = _signature(target)[0 if is_class else 1 :]
+        own = signature(target)[0 if is_class else 1 :]
     names = {one.name for one in own} | {"function", "labeller"}
     # what the adapter takes by itself: classes, columns, what becomes of particles without label
-    others = [one for one in _signature(adapter) if one.name not in names]
-    _check_parameters(reference, [*own, *others])
+    others = [one for one in signature(adapter) if one.name not in names]
+    check_parameters(reference, [*own, *others])
     rest = {one.name: reference.parameters[one.name] for one in others if one.name in reference.parameters}
     bound = {name: value for name, value in reference.parameters.items() if name not in rest}
     with told_as_option_error(f"{reference} cannot be made"):
@@ -214,33 +211,3 @@ def _adapter(kind: _Kind[S], *, is_labeller: bool) -> Callable[..., Scheme] | No
     if kind.base is ParticleScheme:
         return PynumlLabels if is_labeller else FunctionLabels
     return PynumlEventLabels if is_labeller else None
-
-
-def _what(value: object) -> str:
-    for of, word in ((type, "a class"), (ModuleType, "a module"), (FunctionType, "a function")):
-        if isinstance(value, of):
-            return word
-    return f"{shorten(repr(value), 60)} ({type(value).__name__})"
-
-
-def _signature(target: Callable[..., object]) -> list[inspect.Parameter]:
-    try:
-        return list(inspect.signature(target).parameters.values())
-    except ValueError:  # of some builtins
-        return []
-
-
-def _check_parameters(
-    reference: Reference, takes: Sequence[inspect.Parameter], present: Mapping[str, object] | None = None
-) -> None:
-    """Raise OptionError for parameters that are not taken, or missing and not `present` already."""
-    named = {one.name: one for one in takes if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)}
-    shown = [name if one.default is one.empty else f"{name}={one.default!r}" for name, one in named.items()]
-    allowed = f"it takes {', '.join(shown) or 'none'}"
-    if not any(one.kind is one.VAR_KEYWORD for one in takes):
-        for name in reference.parameters:
-            if name not in named:
-                raise OptionError(f"{reference} has no parameter {name!r}; {allowed}")
-    for name, one in named.items():
-        if one.default is one.empty and name not in {*reference.parameters, *(present or {})}:
-            raise OptionError(f"{reference} needs parameter {name!r}; {allowed}")

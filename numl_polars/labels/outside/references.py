@@ -41,6 +41,13 @@ _FILE = re.compile(r"(?P<file>.+\.py):?", re.DOTALL)
 _RECIPE = re.compile(r".+\.toml", re.DOTALL)
 
 
+def split_name(text: str) -> tuple[str | None, str]:
+    """Name and rest of a text ``NAME=SPEC``; no name of a text ``SPEC``."""
+    # a `=` of parameters or of a path has one of these before it
+    found = re.fullmatch(r"([^=(:/.]*)=(.*)", text, re.DOTALL)
+    return (found[1].strip(), found[2].strip()) if found else (None, text.strip())
+
+
 def read_reference(text: str, folder: Path = Path()) -> Reference | None:
     """What a text refers to; None if it has none of the forms that `loading` lists.
 

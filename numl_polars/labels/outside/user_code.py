@@ -16,11 +16,16 @@ from types import ModuleType
 
 from numl_polars.errors import NumlError, OptionError
 from numl_polars.labels.outside.references import Reference, nearest, read_bytes
-from numl_polars.labels.scheme import Scheme
+from numl_polars.parameters import Parameters
 
 
-def find(reference: Reference) -> object:
+def find(reference: Reference, what: str = "labelling") -> object:
     """What a reference means in its file or module.
+
+    Parameters
+    ----------
+    what
+        The kind of thing that is looked for, for messages.
 
     Raises
     ------
@@ -30,24 +35,28 @@ def find(reference: Reference) -> object:
     place = str(reference.file or reference.module)
     module = load_file(reference.file) if reference.file is not None else load_module(place)
     if not reference.name:
-        raise OptionError(f"{place}: say which labelling, as {place}:NAME; {_labellings(module)}")
+        raise OptionError(f"{place}: say which {what}, as {place}:NAME; {_own_names(module, what)}")
     with told_as_option_error(f"{reference} cannot be read"):
         try:
             return getattr(module, reference.name)
         except AttributeError:
             near = nearest(reference.name, (name for name in dir(module) if not name.startswith("_")))
-            raise OptionError(f"{place} has no {reference.name!r}{near}; {_labellings(module)}") from None
+            raise OptionError(
+                f"{place} has no {reference.name!r}{near}; {_own_names(module, what)}"
+            ) from None
 
 
-def _labellings(module: ModuleType) -> str:
-    """What a module has of its own that may be a labelling, in words."""
+def _own_names(module: ModuleType, what: str) -> str:
+    """What a module has of its own that may be meant, in words."""
 
     def is_own(value: object) -> bool:
         home = str(getattr(value, "__module__", "")).partition(".")[0]
-        return isinstance(value, Scheme) or (callable(value) and home == module.__name__.partition(".")[0])
+        return isinstance(value, Parameters) or (
+            callable(value) and home == module.__name__.partition(".")[0]
+        )
 
     names = [name for name, value in vars(module).items() if not name.startswith("_") and is_own(value)]
-    return f"it has {', '.join(names) or 'no labelling'}"
+    return f"it has {', '.join(names) or f'no {what}'}"
 
 
 def load_file(file: Path) -> ModuleType:

@@ -22,6 +22,9 @@ Float64s = NDArray[np.float64]
 Int64s = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+KERNELS = ("objects.maps.binning", "objects.maps.densest", "objects.maps.energies")
+"""Modules of the kernels that maps use, see `Part.kernels`."""
+
 
 @dataclass(frozen=True, eq=False)
 class Remark:

@@ -13,7 +13,14 @@ from numl_polars.objects.batch import INT32, Attribute
 from numl_polars.objects.maps.attributes import Layout
 from numl_polars.objects.maps.cells import share_cells
 from numl_polars.objects.maps.detectors import DETECTORS, Detector, detector_of
-from numl_polars.objects.maps.formed import Formed, Remark, check_layers, formed_once, truth_attributes
+from numl_polars.objects.maps.formed import (
+    KERNELS,
+    Formed,
+    Remark,
+    check_layers,
+    formed_once,
+    truth_attributes,
+)
 from numl_polars.objects.maps.grid import Extent, Grid, Ranges, Window, as_ranges, as_tuples
 from numl_polars.objects.maps.selection import select_by_window
 from numl_polars.objects.maps.truth import Energies, usable_energy
@@ -72,6 +79,8 @@ class Pixels(Part):
     dense
         Arrays in place of nodes. They take planes x W x T values an attribute and event, in memory too.
     """
+
+    kernels = KERNELS
 
     window: Window = "whole"
     size: float | Sequence[float] | None = None

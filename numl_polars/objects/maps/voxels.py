@@ -14,7 +14,14 @@ from numl_polars.objects.batch import Attribute
 from numl_polars.objects.maps.attributes import Layout
 from numl_polars.objects.maps.cells import share_cells
 from numl_polars.objects.maps.detectors import DETECTORS, detector_of
-from numl_polars.objects.maps.formed import Formed, Remark, check_layers, formed_once, truth_attributes
+from numl_polars.objects.maps.formed import (
+    KERNELS,
+    Formed,
+    Remark,
+    check_layers,
+    formed_once,
+    truth_attributes,
+)
 from numl_polars.objects.maps.grid import Grid, Ranges, Window, as_ranges, as_tuples
 from numl_polars.objects.maps.selection import select_by_window
 from numl_polars.objects.maps.truth import Energies, usable_energy
@@ -78,6 +85,8 @@ class Voxels(Part):
     dense
         Arrays in place of nodes. They take planes x X x Y x Z values an event, in memory too.
     """
+
+    kernels = KERNELS
 
     source: Source = "deposits"
     window: Window = "whole"

@@ -1,7 +1,9 @@
-"""The included parts, by the names that the command line knows them by."""
+"""The included parts, by the names that the command line knows them by; and what parts of your own use."""
 
 from collections.abc import Mapping
 
+from numl_polars.objects.batch import Attribute
+from numl_polars.objects.formation import Formation
 from numl_polars.objects.maps.pixels import Pixels
 from numl_polars.objects.maps.voxels import Voxels
 from numl_polars.objects.part import Part
@@ -45,12 +47,14 @@ INCLUDED: Mapping[str, type[Part]] = {
 
 __all__ = [
     "INCLUDED",
+    "Attribute",
     "DelaunayEdges",
     "DetailedTruth",
     "EdgeTruth",
     "EventEdges",
     "EventNode",
     "EventTruth",
+    "Formation",
     "HitIds",
     "HitNodes",
     "InstanceTruth",

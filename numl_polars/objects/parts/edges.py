@@ -27,6 +27,8 @@ class DelaunayEdges(Part):
     Both directions of each edge, by source, then target.
     """
 
+    kernels = ("objects.hit_edges",)
+
     def attributes(self, formation: "Formation") -> Iterable[Attribute]:
         """See `Part.attributes`."""
         edges = formation.edges

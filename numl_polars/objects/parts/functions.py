@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import update_wrapper
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,12 +24,15 @@ Frame = pl.DataFrame | pl.LazyFrame
 Function = Callable[..., Mapping[str, Frame]]
 
 
-@dataclass(frozen=True)
+@dataclass
 class PartFunction:
     """A function that was made a part by `part`; calling it with its parameters gives the part."""
 
     function: Function
     tables: Mapping[str, Sequence[str]]
+
+    def __post_init__(self) -> None:
+        update_wrapper(self, self.function)
 
     def __call__(self, **parameters: Any) -> "FunctionPart":
         """The part with these parameters of the function."""

@@ -98,6 +98,8 @@ class TruePositions(Part):
 class EdgeTruth(Part):
     """``edge_label`` of triangulation edges, ``edge_label_NAME`` of other layers, where a scheme has such."""
 
+    kernels = ("objects.hit_edges",)
+
     def attributes(self, formation: "Formation") -> Iterable[Attribute]:
         """See `Part.attributes`."""
         hits = formation.hits
