@@ -102,7 +102,6 @@ def draw_voxels(
     x, y, z = (lower + (arrays["voxel/coordinates"] + 0.5) * width).T
     columns = 2 if classes else 1
     figure = _figure(1.6, columns)
-    figure.get_layout_engine().set(rect=(0, 0, 0.97, 1))
     for column in range(columns):
         axes: Any = figure.add_subplot(1, columns, column + 1, projection="3d")
         # the beam goes to the right, and up is up
@@ -187,8 +186,11 @@ def _scale(values: NDArray[Any], least: float) -> dict[str, Any]:
 
 def _figure(rows: float, columns: int) -> "Figure":
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    return Figure(figsize=(5.6 * columns, 3.2 * rows + 0.5), dpi=130, layout="constrained")
+    # names of axes in space need room at the right
+    layout = ConstrainedLayoutEngine(rect=(0, 0, 0.97, 1))
+    return Figure(figsize=(5.6 * columns, 3.2 * rows + 0.5), dpi=130, layout=layout)
 
 
 def _axes(figure: "Figure", rows: int, columns: int, row: int, column: int) -> "Axes":
