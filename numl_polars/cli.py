@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -78,9 +77,10 @@ def simulate(
 )
 @click.option(
     "--compression",
-    type=click.Choice(["zstd", "lz4"]),
-    default=None,
-    help="Compress OUT; arrow only.  [default: none]",
+    type=click.Choice(["none", "zstd", "lz4"]),
+    default="none",
+    show_default=True,
+    help="Compress OUT; arrow only.",
 )
 @click.option("--remove-inputs", is_flag=True, help="Remove the inputs once OUT is verified.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier file.")
@@ -91,7 +91,7 @@ def merge(
     splits: str,
     seed: int,
     split_by: str,
-    compression: str | None,
+    compression: str,
     remove_inputs: bool,
     overwrite: bool,
     debug: bool,
@@ -109,7 +109,7 @@ def merge(
         splits=Splits.parse(splits, seed=seed, by=split_by),  # type: ignore[arg-type]
         overwrite=overwrite,
         remove_inputs=remove_inputs,
-        **_chosen(compression=compression),
+        **({} if compression == "none" else {"compression": compression}),
     )
     samples = _samples(summary.num_samples)
     click.echo(
@@ -128,14 +128,15 @@ def merge(
 )
 @click.option(
     "--compression",
-    type=click.Choice(["zstd", "lz4"]),
-    default=None,
-    help="Compress OUT; arrow only.  [default: none]",
+    type=click.Choice(["none", "zstd", "lz4"]),
+    default="none",
+    show_default=True,
+    help="Compress OUT; arrow only.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an earlier file.")
 @click.option("--debug", is_flag=True, help="Show the traceback of a fault.")
 def convert(
-    source: Path, output: Path, format: str | None, compression: str | None, overwrite: bool, debug: bool
+    source: Path, output: Path, format: str | None, compression: str, overwrite: bool, debug: bool
 ) -> None:
     """Convert the training file IN, with its samples, to HDF5, Arrow, or a folder of .pt files."""
     from rich.console import Console
@@ -152,17 +153,12 @@ def convert(
             format=format,
             overwrite=overwrite,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
-            **_chosen(compression=compression),
+            **({} if compression == "none" else {"compression": compression}),
         )
     samples = _samples(summary.num_samples)
     click.echo(
         f"{summary.output}: {summary.num_objects:,} objects{samples}, {summary.num_bytes / 1e6:,.1f} MB"
     )
-
-
-def _chosen(**options: Any) -> dict[str, Any]:
-    """Options that were given; not every format has all."""
-    return {name: value for name, value in options.items() if value is not None}
 
 
 def _samples(numbers: Mapping[str, int]) -> str:
