@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -109,7 +110,7 @@ def merge(
         splits=Splits.parse(splits, seed=seed, by=split_by),  # type: ignore[arg-type]
         overwrite=overwrite,
         remove_inputs=remove_inputs,
-        **({} if compression == "none" else {"compression": compression}),
+        **_compressed(compression),
     )
     samples = _samples(summary.num_samples)
     click.echo(
@@ -153,12 +154,17 @@ def convert(
             format=format,
             overwrite=overwrite,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
-            **({} if compression == "none" else {"compression": compression}),
+            **_compressed(compression),
         )
     samples = _samples(summary.num_samples)
     click.echo(
         f"{summary.output}: {summary.num_objects:,} objects{samples}, {summary.num_bytes / 1e6:,.1f} MB"
     )
+
+
+def _compressed(compression: str) -> dict[str, Any]:
+    """Option of a format, for those that have it."""
+    return {} if compression == "none" else {"compression": compression}
 
 
 def _samples(numbers: Mapping[str, int]) -> str:
