@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from numl_polars.objects.part import Part
     from numl_polars.objects.parts.functions import part
     from numl_polars.objects.training_object import Built, TrainingObject
+    from numl_polars.output.convert import convert
     from numl_polars.output.merge import merge
     from numl_polars.output.splits import Splits
     from numl_polars.pipeline import process
@@ -84,6 +85,7 @@ _HOMES = {
     "TopologyLabels": "labels.schemes.topology",
     "TrainingObject": "objects.training_object",
     "VoxelMap": "objects.maps.voxel_map",
+    "convert": "output.convert",
     "load_event_labels": "labels.outside.loading",
     "load_particle_labels": "labels.outside.loading",
     "merge": "output.merge",
@@ -130,6 +132,7 @@ __all__ = [
     "TopologyLabels",
     "TrainingObject",
     "VoxelMap",
+    "convert",
     "load_event_labels",
     "load_particle_labels",
     "merge",

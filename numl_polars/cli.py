@@ -78,9 +78,10 @@ def simulate(
 )
 @click.option(
     "--compression",
-    type=click.Choice(["zstd", "lz4"]),
-    default=None,
-    help="Compress OUT; arrow only.  [default: none]",
+    type=click.Choice(["none", "zstd", "lz4"]),
+    default="none",
+    show_default=True,
+    help="Compress OUT; arrow only.",
 )
 @click.option("--remove-inputs", is_flag=True, help="Remove the inputs once OUT is verified.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier file.")
@@ -91,7 +92,7 @@ def merge(
     splits: str,
     seed: int,
     split_by: str,
-    compression: str | None,
+    compression: str,
     remove_inputs: bool,
     overwrite: bool,
     debug: bool,
@@ -109,7 +110,7 @@ def merge(
         splits=Splits.parse(splits, seed=seed, by=split_by),  # type: ignore[arg-type]
         overwrite=overwrite,
         remove_inputs=remove_inputs,
-        **_chosen(compression=compression),
+        **_compressed(compression),
     )
     samples = _samples(summary.num_samples)
     click.echo(
@@ -128,14 +129,15 @@ def merge(
 )
 @click.option(
     "--compression",
-    type=click.Choice(["zstd", "lz4"]),
-    default=None,
-    help="Compress OUT; arrow only.  [default: none]",
+    type=click.Choice(["none", "zstd", "lz4"]),
+    default="none",
+    show_default=True,
+    help="Compress OUT; arrow only.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an earlier file.")
 @click.option("--debug", is_flag=True, help="Show the traceback of a fault.")
 def convert(
-    source: Path, output: Path, format: str | None, compression: str | None, overwrite: bool, debug: bool
+    source: Path, output: Path, format: str | None, compression: str, overwrite: bool, debug: bool
 ) -> None:
     """Convert the training file IN, with its samples, to HDF5, Arrow, or a folder of .pt files."""
     from rich.console import Console
@@ -152,7 +154,7 @@ def convert(
             format=format,
             overwrite=overwrite,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
-            **_chosen(compression=compression),
+            **_compressed(compression),
         )
     samples = _samples(summary.num_samples)
     click.echo(
@@ -160,9 +162,9 @@ def convert(
     )
 
 
-def _chosen(**options: Any) -> dict[str, Any]:
-    """Options that were given; not every format has all."""
-    return {name: value for name, value in options.items() if value is not None}
+def _compressed(compression: str) -> dict[str, Any]:
+    """Option of a format, for those that have it."""
+    return {} if compression == "none" else {"compression": compression}
 
 
 def _samples(numbers: Mapping[str, int]) -> str:

@@ -178,7 +178,7 @@ def test_command__options_table_is_complete(name: str) -> None:
             assert default == on.get(names[0], "off"), names
         elif not option.required:
             values = [*option.default] if isinstance(option.default, tuple) else [option.default]
-            values = [value for value in values if value is not None]
+            values = [value for value in values if isinstance(value, str | int | float)]
             assert _quoted(default) == [str(value) for value in values], names
 
 

@@ -45,6 +45,7 @@ NAMES = [
     "TopologyLabels",
     "TrainingObject",
     "VoxelMap",
+    "convert",
     "load_event_labels",
     "load_particle_labels",
     "merge",

@@ -6,7 +6,7 @@ A format's module is imported when it is first used: only that of pt imports tor
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from inspect import signature
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +84,9 @@ class Format:
     def _call(self, name: str, *arguments: Any, **options: Any) -> Any:
         function = _named(name)
         known = signature(function).parameters
+        takes_any = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in known.values())
         for option, value in options.items():
-            if option not in known:
+            if option not in known and not takes_any:
                 raise OptionError(f"format {self.name} has no such option: {option}={value!r}")
         return function(*arguments, **options)
 

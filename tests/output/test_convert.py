@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numl_polars.errors import InputError, NumlError, OptionError, OutputError
+from numl_polars.objects.batch import Array
 from numl_polars.output import convert as convert_module
 from numl_polars.output.convert import convert
 from numl_polars.output.formats import FORMATS, open_objects
@@ -87,7 +88,7 @@ def test_convert__no_samples_and_no_objects(tmp_path: Path) -> None:
 
 
 def test_convert__compression(tmp_path: Path) -> None:
-    arrays = {"hit/x": np.zeros((1000, 2), np.float32), "hit/id": np.arange(1000)}
+    arrays: dict[str, Array] = {"hit/x": np.zeros((1000, 2), np.float32), "hit/id": np.arange(1000)}
     path = write_objects(tmp_path / "a.h5", {str(event): arrays for event in range(10)})
     plain = convert(path, tmp_path / "plain.arrow").num_bytes
     small = convert(path, tmp_path / "small.arrow", compression="zstd")
