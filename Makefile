@@ -66,6 +66,7 @@ bench: $(VENV)/.bench $(PEER)/.done
 docs: $(VENV)/.dev
 	$(BIN)/python -c 'from numl_polars.tools.data_model import render; print(render(), end="")' > docs/data-model.md
 	$(BIN)/python -c 'from numl_polars.tools.rule_tables import render; print(render(), end="")' > docs/schemes.md
+	$(BIN)/python docs/pictures.py
 
 clean:
 	rm -rf $(VENV) $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
