@@ -126,6 +126,13 @@ def test_getting_started__runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     _run_page(DOCS / "getting-started.md", tmp_path, commands=True)
 
 
+def test_training__runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch_geometric")
+    pytest.importorskip("pytorch_lightning")
+    monkeypatch.chdir(tmp_path)
+    _run_page(DOCS / "training.md", tmp_path, commands=True)
+
+
 def test_scaling__runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("mpi4py")
     monkeypatch.chdir(tmp_path)
