@@ -6,8 +6,8 @@ The same graphs of simulated events stand in an uncompressed Arrow file and in a
 `numl_polars.training.DataLoader` over the first. The other program reads an object as NuGraph does (one h5py
 read of the compound, each field to a tensor of a HeteroData), and torch_geometric's DataLoader puts them
 together. One process and one thread each, in turns; medians over the epochs, after one that is not counted.
-Files are in the page cache. Objects without spacepoints are in no batch, as no reader of the compound file can
-put them in one. Before that, one batch of each is compared.
+Files are in the page cache. Objects without spacepoints are in no batch, as no reader of the compound file
+can put them in one. Before that, one batch of each is compared.
 """
 
 import statistics
@@ -89,7 +89,7 @@ def write_files(folder: Path, detector: str, num_events: int) -> dict[str, Path]
 
 
 def differences(ours: Any, other: Any) -> list[str]:
-    """Attributes in which two batches of the same objects differ; features without columns are no difference."""
+    """Attributes in which two batches of the same objects differ."""
     found = []
     for store in ours.stores:
         for key, value in store.items():

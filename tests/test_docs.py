@@ -154,6 +154,13 @@ def test_objects__tables_are_complete() -> None:
     assert maps - named == set()
 
 
+def test_training__runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch_geometric")
+    pytest.importorskip("pytorch_lightning")
+    monkeypatch.chdir(tmp_path)
+    _run_page(DOCS / "training.md", tmp_path, commands=True)
+
+
 def test_scaling__runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("mpi4py")
     monkeypatch.chdir(tmp_path)

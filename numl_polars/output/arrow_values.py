@@ -87,7 +87,7 @@ class _Edges(StoredColumn):
 
     def __init__(self, form: ColumnForm) -> None:
         self.form = form
-        self._has_kernels = (form.stored, form.dtype) == (np.int32, np.int64)
+        self._has_kernels = form.stored == np.int32 and form.dtype == np.int64
 
     def of(self, row: int) -> Array:
         place = np.empty((2, self.size(row)), self.form.dtype)

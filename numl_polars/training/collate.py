@@ -67,7 +67,8 @@ class _Memory:
         if torch.utils.data.get_worker_info() is None:
             return _REUSED(num_bytes)
         # one piece for all tensors, as each piece takes a file descriptor
-        storage = torch.UntypedStorage._new_shared(max(num_bytes, 1), device="cpu")
+        shared: Any = torch.UntypedStorage  # its methods are not typed
+        storage = shared._new_shared(max(num_bytes, 1), device="cpu")
         self._shared = torch.empty(0, dtype=torch.uint8).set_(storage)
         found: NDArray[np.uint8] = self._shared.numpy()[:num_bytes]
         return found

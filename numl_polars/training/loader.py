@@ -5,7 +5,6 @@ from typing import Any
 import torch.utils.data
 
 from numl_polars.training.collate import collate
-from numl_polars.training.dataset import Dataset
 
 
 class DataLoader(torch.utils.data.DataLoader[Any]):
@@ -16,7 +15,7 @@ class DataLoader(torch.utils.data.DataLoader[Any]):
     Parameters
     ----------
     dataset
-        What to load.
+        A `numl_polars.training.Dataset`, or torch's ``Subset`` of one.
     batch_size
         Objects in a batch.
     shuffle
@@ -27,7 +26,11 @@ class DataLoader(torch.utils.data.DataLoader[Any]):
     """
 
     def __init__(
-        self, dataset: Dataset, batch_size: int = 1, shuffle: bool | None = None, **options: Any
+        self,
+        dataset: torch.utils.data.Dataset[Any],
+        batch_size: int = 1,
+        shuffle: bool | None = None,
+        **options: Any,
     ) -> None:
         options.pop("collate_fn", None)  # Lightning makes loaders anew with what they were made with
         super().__init__(dataset, batch_size, shuffle, collate_fn=collate, **options)

@@ -15,8 +15,8 @@ class BalancedSampler(torch.utils.data.Sampler[int]):
     """Shuffled places of objects, the largest spread evenly over the batches.
 
     The largest `balance_frac` of the objects are dealt out one by one to batches in turn, the rest fill them
-    up at random; batches and what is in them are shuffled. So no batch gets several of the few objects that are
-    far larger than the others. Every object is drawn once an epoch.
+    up at random; batches and what is in them are shuffled. So no batch gets several of the few objects that
+    are far larger than the others. Every object is drawn once an epoch.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A merged file of small graphs, in each format."""
     folder = tmp_path_factory.mktemp("small")
     found = {}
-    for name in ("arrow", "hdf5"):
+    for name in ("arrow", "hdf5", "pt"):
         known = format_named(name)
         part = folder / f"part{known.suffix}"
         with known.writer(part, METADATA) as writer:

@@ -19,7 +19,7 @@ from tests.output.builder import METADATA, batch_of, graph
 from tests.output.test_arrow import compact
 from tests.training.comparing import assert_same_batch
 
-FORMATS = ("arrow", "hdf5")
+FORMATS = ("arrow", "hdf5", "pt")
 
 
 def write(path: Path, objects: dict[str, dict[str, Array]]) -> Path:

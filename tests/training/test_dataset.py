@@ -15,7 +15,7 @@ from numl_polars.training import DataLoader, Dataset
 from tests.output.builder import METADATA, batch_of, graph, graphs
 from tests.training.comparing import assert_same_batch
 
-FORMATS = ("arrow", "hdf5")
+FORMATS = ("arrow", "hdf5", "pt")
 
 
 def shard(path: Path, *events: int, metadata: GraphMetadata = METADATA) -> Path:
@@ -46,8 +46,9 @@ def test_dataset__samples_of_a_merged_file(small: dict[str, Path], name: str) ->
 
 def test_dataset__formats_agree(small: dict[str, Path]) -> None:
     for split in ("train", "test"):
-        batches = [next(iter(DataLoader(Dataset(small[name], split), 8))) for name in FORMATS]
-        assert_same_batch(*batches)
+        one, *others = (next(iter(DataLoader(Dataset(small[name], split), 8))) for name in FORMATS)
+        for other in others:
+            assert_same_batch(one, other)
 
 
 def test_dataset__rank_files_are_split_by_hash(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_data_module__options(small: dict[str, Path]) -> None:
 def test_data_module__trains(small: dict[str, Path], tmp_path: Path) -> None:
     import pytorch_lightning
 
-    class Model(pytorch_lightning.LightningModule):  # type: ignore[misc]
+    class Model(pytorch_lightning.LightningModule):
         def __init__(self) -> None:
             super().__init__()
             self.layer = torch.nn.Linear(6, 1)
