@@ -21,7 +21,7 @@ class Part(Parameters, is_base=True):
     """
 
     kernels: ClassVar[tuple[str, ...]] = ()
-    """Modules of this package whose kernels it uses, as ``objects.hit_edges``, to be compiled before it runs."""
+    """Modules of this package whose kernels it uses, as ``objects.hit_edges``; they are compiled before."""
 
     def columns(self, events: TableListing, scheme: "TrainingObject") -> Mapping[str, Sequence[str]]:
         """Columns that it reads of these events, by table; of a table without columns rows are counted.
