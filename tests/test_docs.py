@@ -158,7 +158,7 @@ def test_training__runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     pytest.importorskip("torch_geometric")
     pytest.importorskip("pytorch_lightning")
     monkeypatch.chdir(tmp_path)
-    _run_page(DOCS / "training.md", tmp_path, commands=True)
+    _run_page(DOCS / "training.md", tmp_path, None)
 
 
 def test_scaling__runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Loader of batches: torch's, with what this package's data sets need."""
 
+from importlib import import_module
 from typing import Any
 
 import torch.utils.data
@@ -33,4 +34,7 @@ class DataLoader(torch.utils.data.DataLoader[Any]):
         **options: Any,
     ) -> None:
         options.pop("collate_fn", None)  # Lightning makes loaders anew with what they were made with
+        if options.get("num_workers"):
+            # workers must not compile them all at once, as their cache has one writer
+            import_module("numl_polars.output.arrow_kernels")
         super().__init__(dataset, batch_size, shuffle, collate_fn=collate, **options)
