@@ -1,6 +1,6 @@
 """How fast shuffled batches of graphs are loaded, beside torch_geometric's loader over the compound file.
 
-python bench/loading.py [--detector dune|uboone] [--events 300] [--repeats 5] [--json FILE]
+python bench/loading.py [--detector dune|uboone] [--events 1000] [--repeats 5] [--json FILE]
 
 The same graphs of simulated events stand in an uncompressed Arrow file and in a compound HDF5 file. Ours is
 `numl_polars.training.DataLoader` over the first. The other program reads an object as NuGraph does (one h5py
@@ -110,7 +110,7 @@ def epoch_seconds(loader: Any) -> float:
 
 @click.command(help=__doc__)
 @click.option("--detector", type=click.Choice(["dune", "uboone"]), default="uboone", show_default=True)
-@at_least_one("--events", 300, "Simulated events.")
+@at_least_one("--events", 1000, "Simulated events.")
 @at_least_one("--repeats", 5, "Epochs of each.")
 @quick
 @json_file
