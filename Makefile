@@ -39,7 +39,7 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 
 tests: $(VENV)/.dev
-	NUML_POLARS_SHARED=$${NUML_POLARS_SHARED:-$(SHARED)} $(BIN)/python -m pytest
+	NUML_POLARS_SHARED=$${NUML_POLARS_SHARED:-$(SHARED)} $(BIN)/python -m pytest -n 2
 
 # the peer, pynuml as released, in an environment of its own
 PEER := $(VENV)-peer
