@@ -111,7 +111,7 @@ Examples:
     default=20,
     show_default=True,
     metavar="HITS",
-    help="Leave an event out if a plane has fewer hits with a deposit.",
+    help="Leave an event out if a plane has fewer hits with a deposit; of maps 0 unless said.",
 )
 @click.option(
     "--max-integral",
