@@ -92,8 +92,9 @@ class Ledger:
         self._frames.append(frame.select(pl.col(name).cast(dtype) for name, dtype in LEDGER_SCHEMA.items()))
 
     def frame(self) -> pl.DataFrame:
-        """The rows by event, in the order in which they were found."""
-        return concat_ledgers(self._frames).sort("event_index", maintain_order=True)
+        """The rows by event, in the order in which they were found; what two parts remark alike is one."""
+        rows = concat_ledgers(self._frames).unique(maintain_order=True)
+        return rows.sort("event_index", maintain_order=True)
 
 
 def concat_ledgers(frames: list[pl.DataFrame]) -> pl.DataFrame:

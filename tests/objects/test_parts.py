@@ -63,6 +63,15 @@ def test_hit_graph__takes_further_parts(events: nl.EventFile) -> None:
     ]
 
 
+def test_object__what_parts_remark_alike_is_one_remark(tmp_path: Path) -> None:
+    event = simple_event()
+    event["hit_table"]["local_time"][3] = np.nan
+    with nl.open(write_events(tmp_path / "e.h5", [event])) as events:
+        graph = nl.HitGraph(parts=[parts.NearestEdges(k=3), parts.RadiusEdges(radius=2.0)])
+        ledger = graph.build(nl.Batch(events, 0, 1)).ledger
+    assert ledger["reason"].to_list() == ["nonfinite_position"]
+
+
 def test_object__attribute_of_two_parts_is_told(events: nl.EventFile) -> None:
     with pytest.raises(nl.OptionError, match="two parts of the object add the attribute 'hit/plane'"):
         build(events, parts.HitNodes(), parts.HitNodes(features=()))
