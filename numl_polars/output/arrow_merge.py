@@ -96,6 +96,8 @@ def merge_arrow(
                         file.write(with_samples(batch, columns, start, schema))
                         start += len(batch)
                         advance(len(batch))
+                        del batch
+                        reader.forget()
             _verify(part, output, readers, content, samples, advance)
     if remove_inputs:
         remove_all(paths, output)
@@ -176,6 +178,8 @@ def _verify(
                         there = written.batch(range(start + rows.start, start + rows.stop))
                         wrong += [f"object '{name}'" for name in _changed(there, reader.batch(rows))]
                     advance(len(rows))
+                    written.forget()
+                    reader.forget()
                 start += len(reader)
     except InputError as error:
         raise OutputError(f"cannot read back what was written for {output}: {error}") from error

@@ -1,5 +1,6 @@
 """Objects of an Arrow shard by row: views of the mapped file, or columns of many put together."""
 
+import mmap
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -51,7 +52,8 @@ class ArrowReader:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._map = map_file(self.path)
+        self._pages = map_file(self.path)
+        self._map = pa.py_buffer(self._pages)
         self._file = open_arrow(self._map, self.path)
         self.forms, self.metadata = read_schema(self._file.schema, self.path)
         self._opened: OrderedDict[int, list[StoredColumn]] = OrderedDict()
@@ -146,6 +148,13 @@ class ArrowReader:
         """A record batch as it is in the file; InputError where it is damaged."""
         return read_batch(self._file, number, self.path)
 
+    def forget(self) -> None:
+        """Let go of what was read so far, whose pages count as memory of this process; it stays valid."""
+        self._opened.clear()
+        self._memory.clear()
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._pages.madvise(mmap.MADV_DONTNEED)
+
     def close(self) -> None:
         """Let go of the file; what was read stays valid."""
         self._opened.clear()
@@ -153,10 +162,10 @@ class ArrowReader:
     @cached_property
     def _own(self) -> pa.Table:
         """What there is to know of each object but its attributes."""
-        options = pa.ipc.IpcReadOptions(included_fields=list(range(len(OWN_NAMES))), use_threads=False)
-        file = open_arrow(self._map, self.path, options)
-        batches = [read_batch(file, i, self.path) for i in range(file.num_record_batches)]
-        return pa.Table.from_batches(batches, file.schema)
+        # IpcReadOptions.included_fields would copy the whole file, see the test of its memory
+        own = range(len(OWN_NAMES))
+        batches = [read_batch(self._file, i, self.path, own) for i in range(self._file.num_record_batches)]
+        return pa.Table.from_batches(batches, pa.schema([self._file.schema.field(i) for i in own]))
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -190,7 +199,7 @@ class ArrowReader:
         return columns
 
 
-def map_file(path: Path) -> pa.Buffer:
+def map_file(path: Path) -> mmap.mmap:
     """Bytes of a file, mapped into memory.
 
     Raises
@@ -201,33 +210,35 @@ def map_file(path: Path) -> pa.Buffer:
     try:
         if path.is_dir():
             raise InputError(f"{path} is a folder, not an Arrow file")
-        with pa.memory_map(str(path)) as mapped:
-            content = mapped.read_buffer(mapped.size())
+        with path.open("rb") as file:
+            if file.read(len(_MAGIC)) != _MAGIC:
+                raise InputError(f"{path} is not an Arrow IPC file")
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except FileNotFoundError:
         raise InputError(f"no such file: {path}") from None
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {path}: {reason(error)}") from error
-    if content[: len(_MAGIC)].to_pybytes() != _MAGIC:
-        raise InputError(f"{path} is not an Arrow IPC file")
-    if content.size < 2 * len(_MAGIC) or content[content.size - len(_MAGIC) :].to_pybytes() != _MAGIC:
+    if len(content) < 2 * len(_MAGIC) or content[-len(_MAGIC) :] != _MAGIC:
         raise InputError(f"{path} is truncated: it was not written or copied to its end")
     return content
 
 
-def open_arrow(
-    content: pa.Buffer, path: Path, options: pa.ipc.IpcReadOptions | None = None
-) -> pa.RecordBatchFileReader:
+def open_arrow(content: pa.Buffer, path: Path) -> pa.RecordBatchFileReader:
     """Reader of record batches of a mapped file; InputError where it is damaged."""
     try:
-        return pa.ipc.open_file(content, options=options or pa.ipc.IpcReadOptions(use_threads=False))
+        return pa.ipc.open_file(content, options=pa.ipc.IpcReadOptions(use_threads=False))
     except (OSError, ValueError, pa.ArrowException) as error:
         raise InputError(f"{path} is damaged: {reason(error)}") from error
 
 
-def read_batch(file: pa.RecordBatchFileReader, number: int, path: Path) -> pa.RecordBatch:
-    """One record batch, whose offsets were checked; InputError where it is damaged."""
+def read_batch(
+    file: pa.RecordBatchFileReader, number: int, path: Path, columns: Sequence[int] | None = None
+) -> pa.RecordBatch:
+    """One record batch, or some columns of it, whose offsets were checked; InputError where it is damaged."""
     try:
         record = file.get_batch(number)
+        if columns is not None:
+            record = record.select(list(columns))
         record.validate(full=True)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise InputError(f"record batch {number} of {path} is damaged: {reason(error)}") from error

@@ -296,3 +296,18 @@ def test_arrow__no_such_row(tmp_path: Path) -> None:
         with pytest.raises(IndexError, match=rf"no object {row} in .*a\.arrow, which has 2"):
             reader.arrays(row)
     assert len(reader.batch([])) == 0
+
+
+def test_reader__what_is_known_of_objects_takes_no_copy_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "a.arrow"
+    large = {f"r1_sr0_evt{i}": {"hit/x": np.zeros((100_000, 6), np.float32)} for i in range(12)}
+    with ArrowWriter(path, METADATA) as writer:
+        for name, arrays in large.items():
+            writer.write(batch_of({name: arrays}))
+    before = pa.total_allocated_bytes()
+    reader = ArrowReader(path)
+    assert len(reader.names) == len(reader.sizes) == 12
+    assert reader.arrays(3)["hit/x"].shape == (100_000, 6)
+    assert pa.total_allocated_bytes() - before < 1 << 20
+    reader.forget()
+    assert not reader.arrays(3)["hit/x"].any()
