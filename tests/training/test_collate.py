@@ -173,7 +173,7 @@ KEEPERS: dict[str, Callable[[torch.Tensor], Any]] = {
     "detached": lambda tensor: tensor.detach(),
     "numpy": lambda tensor: tensor.numpy(),
     "numpy of a slice": lambda tensor: tensor[1:].numpy()[:, 1:],
-    "buffer": lambda tensor: memoryview(tensor.numpy()),
+    "bytes": lambda tensor: tensor.numpy().data,
     "storage": lambda tensor: tensor.untyped_storage(),
     "DLPack": lambda tensor: np.from_dlpack(tensor),
     "autograd": lambda tensor: (tensor * torch.ones(2, requires_grad=True)).sum().grad_fn,
