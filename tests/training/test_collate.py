@@ -111,7 +111,7 @@ def test_collate__several_files(tmp_path: Path, random: np.random.Generator) -> 
     assert_as_from_data_list(dataset, [7, 7])
     less = {"r1_sr0_evt90": {key: array for key, array in graph(90).items() if key != "hit/x"}}
     odd = Dataset([*paths, write(tmp_path / "odd.arrow", less)])
-    with pytest.raises(InputError, match=r"differ in their attributes \(hit/x\): 'r1_sr0_evt90' and"):
+    with pytest.raises(InputError, match=r"differ in their attributes \(hit/x\): 'r1_sr0_evt90', '"):
         collate(odd.__getitems__([0, 20]))
 
 
@@ -162,6 +162,14 @@ def test_reused_memory() -> None:
     kept = [memory(100) for _ in range(5)]
     assert len({piece.ctypes.data for piece in kept}) == 5
     assert memory(0).shape == (0,)
+
+
+def test_collate__files_with_attributes_in_another_order(tmp_path: Path) -> None:
+    objects = {f"r1_sr0_evt{event}": graph(event) for event in (1, 2)}
+    reversed_ones = {name: dict(reversed(arrays.items())) for name, arrays in objects.items()}
+    dataset = Dataset([write(tmp_path / "a.arrow", objects), write(tmp_path / "b.arrow", reversed_ones)])
+    with pytest.raises(InputError, match=r"differ in their attributes \(their order\)"):
+        collate(dataset.__getitems__([0, 2]))
 
 
 KEEPERS: dict[str, Callable[[torch.Tensor], Any]] = {

@@ -108,7 +108,9 @@ def test_dataset__classes(small: dict[str, Path], tmp_path: Path) -> None:
         Dataset([small["arrow"], other])
 
 
-@pytest.mark.parametrize("name, context", [("arrow", "fork"), ("hdf5", "fork"), ("arrow", "spawn")])
+@pytest.mark.parametrize(
+    "name, context", [("arrow", "fork"), ("hdf5", "fork"), ("pt", "fork"), ("arrow", "spawn")]
+)
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 def test_loader__workers(small: dict[str, Path], name: str, context: str) -> None:
     dataset = Dataset(small[name], "train")
