@@ -266,6 +266,11 @@ def test_arrow__damaged_values(tmp_path: Path) -> None:
         ArrowReader(path).arrays(0)
 
 
+def shifted(reader: ArrowReader) -> ObjectBatch:
+    ones = np.ones((2, len(reader)), np.int64)
+    return reader.batch(range(len(reader)), lambda _name, _others: ones)
+
+
 @pytest.mark.parametrize("compression", [None, "zstd"])
 def test_arrow__any_damage(tmp_path: Path, compression: str | None) -> None:
     """An error, or numbers that are others where nothing says so; never the end of the process."""
@@ -281,8 +286,7 @@ def test_arrow__any_damage(tmp_path: Path, compression: str | None) -> None:
         with suppress(InputError):
             reader = ArrowReader(path)
             assert len(reader.names) == len(reader.sizes)
-            ones = np.ones((2, len(reader)), np.int64)
-            reader.batch(range(len(reader)), lambda _name, _others, ones=ones: ones)
+            shifted(reader)
             assert len(list(map(reader.arrays, range(len(reader))))) == len(reader)
 
 
