@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from numl_polars.errors import InputError
 from numl_polars.objects.batch import Array, Attribute, ObjectBatch
 from numl_polars.output.layout import empty_shape
 
@@ -64,6 +65,10 @@ class AttributeKind:
             return array.dtype == self.dtype and array.ndim == 0 and self.shape is None
         return array.dtype == self.dtype and _without(array.shape, self.axis) == self.shape
 
+    def joins(self, other: "AttributeKind") -> bool:
+        """Whether arrays of both can be joined: they differ in no more than how they are stored."""
+        return (self.dtype, self.shape, self.axis) == (other.dtype, other.shape, other.axis)
+
     def join(self, name: str, arrays: Sequence[Array]) -> Attribute:
         """Attribute of a batch, from its array in each object, all of this kind."""
         if self.shape is None:
@@ -83,6 +88,29 @@ def kinds_of(objects: ObjectBatch) -> dict[str, AttributeKind]:
     return {attribute.name: AttributeKind.of(attribute) for attribute in objects.attributes}
 
 
+def check_joined(first: Kinds, second: Kinds, where: tuple[str, str]) -> None:
+    """Nothing, if objects have the same attributes in the same order, and their arrays can be joined.
+
+    Parameters
+    ----------
+    where
+        What to say of where the first ones are, and the second.
+
+    Raises
+    ------
+    InputError
+        They have not.
+    """
+    odd = [
+        name
+        for name in {**first, **second}
+        if name not in first or name not in second or not first[name].joins(second[name])
+    ]
+    if odd or list(first) != list(second):
+        told = ", ".join(odd) or "their order"
+        raise InputError(f"objects differ in their attributes ({told}): {where[1]}, {where[0]}")
+
+
 def agreed_kinds(found: Iterable[Kinds]) -> dict[str, AttributeKind]:
     """What all agree on: attributes of which dtype, shape or axis differ are left out."""
     agreed: dict[str, AttributeKind] = {}
@@ -90,7 +118,7 @@ def agreed_kinds(found: Iterable[Kinds]) -> dict[str, AttributeKind]:
     for kinds in found:
         for name, kind in kinds.items():
             first = agreed.setdefault(name, kind)
-            if (first.dtype, first.shape, first.axis) != (kind.dtype, kind.shape, kind.axis):
+            if not first.joins(kind):
                 differing.add(name)
             elif first != kind:
                 agreed[name] = replace(

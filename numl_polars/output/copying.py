@@ -19,7 +19,8 @@ from numl_polars.errors import InputError
 from numl_polars.output.compounds import CompoundForm, Member, form_of
 from numl_polars.output.extents import write_extents
 from numl_polars.output.files import writing
-from numl_polars.output.hdf5 import Record, create_record, keep_little, not_an_object, reading
+from numl_polars.output.hdf5 import create_record
+from numl_polars.output.hdf5_objects import Record, keep_little, not_an_object, reading
 from numl_polars.output.headers import ObjectReader
 from numl_polars.output.layout import may_be_empty
 from numl_polars.output.windows import WindowBuffer, windows

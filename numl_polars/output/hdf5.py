@@ -8,9 +8,8 @@ empty array does not tell of itself, stands in attributes of the root, which no 
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -18,55 +17,24 @@ from typing import Self
 
 import h5py
 import numpy as np
-from h5py import h5d, h5f, h5g, h5o, h5p, h5s, h5t
+from h5py import h5d, h5f, h5g, h5p, h5s, h5t
 from numpy.typing import NDArray
 
-from numl_polars.errors import InputError, OutputError
-from numl_polars.objects.batch import Array, ObjectBatch
+from numl_polars.errors import OutputError
+from numl_polars.objects.batch import ObjectBatch
 from numl_polars.output.attribute_kinds import (
-    AttributeKind,
     Kinds,
     agreed_kinds,
-    from_json,
     kinds_of,
-    to_json,
 )
 from numl_polars.output.extents import write_extents
-from numl_polars.output.files import pending, reason, unfinished, writing
+from numl_polars.output.files import pending, unfinished, writing
+from numl_polars.output.hdf5_content import write_kinds, write_metadata, write_samples
 from numl_polars.output.layout import (
-    ATTRIBUTES,
-    MAX_ROOT_ATTRIBUTE,
     GraphMetadata,
-    empty_shape,
-    in_event_order,
-    is_metadata,
-    may_be_empty,
 )
 from numl_polars.output.records import record_pieces, record_types
 from numl_polars.output.samples import Samples, Tally, named
-
-__all__ = [
-    "META_BLOCK_BYTES",
-    "GraphMetadata",
-    "Hdf5Writer",
-    "Record",
-    "create_file",
-    "create_object_group",
-    "create_record",
-    "keep_little",
-    "not_an_object",
-    "object_names",
-    "open_for_values",
-    "open_record",
-    "read_kinds",
-    "read_metadata",
-    "read_object",
-    "reading",
-    "write_kinds",
-    "write_metadata",
-    "write_samples",
-    "write_strings",
-]
 
 # Room for the headers of some 45 objects: larger blocks mean fewer writes, and objects next to each other.
 META_BLOCK_BYTES = 1 << 16
@@ -202,17 +170,6 @@ def create_file(part: Path, target: Path, *, meta_block_bytes: int | None = None
         file.close()
 
 
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Nothing; a fault of the operating system or of HDF5 in the block is an InputError naming `path`."""
-    try:
-        yield
-    except (OSError, RuntimeError, KeyError) as error:
-        if "truncated file" in str(error):
-            raise InputError(f"{path} is truncated: it was not written or copied to its end") from error
-        raise InputError(f"cannot read {path}: {reason(error)}") from error
-
-
 def create_object_group(file: h5py.File) -> h5g.GroupID:
     """Group ``dataset`` of a new file, which remembers the order in which objects are written."""
     creation = h5p.create(h5p.GROUP_CREATE)
@@ -251,203 +208,3 @@ def open_for_values(part: Path, target: Path) -> Iterator[int]:
     finally:
         with writing(target):
             os.close(descriptor)
-
-
-@dataclass(frozen=True)
-class Record:
-    """One object of a file: its type, and where its values are.
-
-    Parameters
-    ----------
-    name
-        Of the object.
-    encoded
-        Its type as HDF5 encodes it.
-    num_bytes
-        Bytes of its values.
-    place
-        Where they stand, bytes from the beginning of the file; None if they do not stand by themselves.
-    values
-        uint8 (num_bytes,): the values, where they have no place; else empty.
-    """
-
-    name: str
-    encoded: bytes
-    num_bytes: int
-    place: int | None
-    values: Array
-
-
-def keep_little(file: h5py.File) -> None:
-    """Let HDF5 keep no more than 2 MiB of what it has read to find and describe objects.
-
-    By default it keeps 32 MiB as they stand in the file; types of objects take ten times as much decoded.
-    """
-    config = file.id.get_mdc_config()
-    config.set_initial_size = True
-    config.initial_size = config.max_size = 1 << 21
-    config.min_size = min(config.min_size, config.max_size)
-    file.id.set_mdc_config(config)
-
-
-def open_record(group: h5g.GroupID, name: str) -> Record:
-    """One object, of which only what is no value is read.
-
-    Raises
-    ------
-    InputError
-        ``dataset/{name}`` is not a scalar of compound type.
-    KeyError, OSError, RuntimeError
-        It cannot be read; see `reading`.
-    """
-    dataset = h5o.open(group, name.encode())
-    if not isinstance(dataset, h5d.DatasetID):
-        raise not_an_object(group, name)
-    compound = dataset.get_type()
-    if (
-        not isinstance(compound, h5t.TypeCompoundID)
-        or dataset.get_space().get_simple_extent_type() != h5s.SCALAR
-    ):
-        raise not_an_object(group, name)
-    num_bytes, place = compound.get_size(), dataset.get_offset()
-    values = np.empty(num_bytes if place is None else 0, np.uint8)
-    if place is None and not compound.detect_class(h5t.VLEN):
-        dataset.read(_SCALAR, _SCALAR, values, compound)
-    return Record(name, compound.encode(), num_bytes, place, values)
-
-
-def write_metadata(file: h5py.File, metadata: GraphMetadata) -> None:
-    """Write the file-level content of a new graph file."""
-    for key, names in {"planes": metadata.planes, **metadata.class_lists}.items():
-        write_strings(file, key, names)
-    file.create_dataset("gen", data=np.array([metadata.gen], np.int64))
-    file.attrs.update(sorted(metadata.provenance.items()))
-
-
-def write_kinds(file: h5py.File, kinds: Kinds) -> None:
-    """Write what the attributes of a new file's objects are, unless that is more than HDF5 can hold."""
-    text = to_json(kinds)
-    if kinds and len(text) <= MAX_ROOT_ATTRIBUTE:
-        file.attrs[ATTRIBUTES] = text
-
-
-def read_kinds(file: h5py.File) -> dict[str, AttributeKind]:
-    """What the attributes of the file's objects are, as far as it says, which files of this program do."""
-    try:
-        return from_json(file.attrs.get(ATTRIBUTES, "{}"))
-    except (TypeError, ValueError):
-        return {}
-
-
-def write_samples(file: h5py.File, samples: Mapping[str, Sequence[str]], train_sizes: Int64s) -> None:
-    """Write the names of each split's objects, and the bytes of the tensors of each that is trained on."""
-    group = file.create_group("samples")
-    for split, names in samples.items():
-        write_strings(group, split, names)
-    file.create_dataset("datasize/train", data=train_sizes)
-
-
-def write_strings(group: h5py.Group, name: str, strings: Sequence[str]) -> None:
-    """Write variable-length strings, of which there may be none."""
-    group.create_dataset(name, data=np.array(strings, dtype=object), dtype=h5py.string_dtype())
-
-
-def read_metadata(file: h5py.File) -> GraphMetadata | None:
-    """File-level content, or None where the file has none of it, as all but the first of pynuml's rank files.
-
-    A file without ``gen`` is of the first generation, as NuGraph takes it.
-
-    Raises
-    ------
-    InputError
-        Some of it is there but not the planes, or one is not of its type.
-    """
-    if not any(map(is_metadata, file)):
-        return None
-    if "planes" not in file:
-        raise InputError(f"{file.filename} has no 'planes' (has {_listed(file)})")
-    classes = {key: _read_strings(file, key) for key in file if is_metadata(key) and key != "gen"}
-    try:
-        gen = int(np.asarray(file["gen"]).item()) if "gen" in file else 1
-    except (TypeError, ValueError) as error:
-        raise InputError(f"'gen' is not one integer in {file.filename}") from error
-    values = {
-        key: value.item() if isinstance(value, np.generic) else value for key, value in file.attrs.items()
-    }
-    provenance = {
-        key: value
-        for key, value in values.items()
-        if isinstance(value, str | int | float) and key != ATTRIBUTES
-    }
-    planes = classes.pop("planes")
-    return replace(GraphMetadata.of(planes, classes, provenance), gen=gen)
-
-
-def object_names(file: h5py.File) -> list[str]:
-    """Names of the objects, in the order in which they were written where the file keeps it.
-
-    Else (in pynuml's files) by run, subrun and event, where every name is ``r{run}_sr{subrun}_evt{event}``,
-    and else as HDF5 lists them.
-
-    Raises
-    ------
-    InputError
-        The file has no group ``dataset``; one that is empty, or has file-level content only, need not.
-    """
-    if "dataset" not in file:
-        if all(map(is_metadata, file)):
-            return []
-        raise InputError(f"{file.filename} is not a graph file: it has no 'dataset' (has {_listed(file)})")
-    if not isinstance(file["dataset"], h5py.Group):
-        raise InputError(f"{file.filename} is not a graph file: its 'dataset' is not a group")
-    group = file["dataset"]
-    names = list(group)
-    if group.id.get_create_plist().get_link_creation_order() & h5p.CRT_ORDER_TRACKED:
-        return names
-    return in_event_order(names)
-
-
-def read_object(dataset: h5py.Dataset) -> dict[str, Array]:
-    """Attributes of one object by name (``store/attribute``), each an array of its own.
-
-    Empty arrays, which the file holds as a scalar 0, are restored: ``edge_index`` to (2, 0); positions to
-    (0, 3) and (0, 2); of any other attribute the shape of a row is not known, and it comes back as (0,). What
-    is a scalar by the layout, ``metadata/…`` and ``…/num_nodes``, and any scalar other than 0, comes back
-    with shape ().
-
-    Raises
-    ------
-    InputError
-        The dataset is not a scalar of compound type.
-    """
-    if dataset.shape != () or dataset.dtype.names is None:
-        raise not_an_object(dataset.parent.id, dataset.name.rpartition("/")[2])
-    record = dataset[()]
-    arrays = {name: np.array(record[name]) for name in dataset.dtype.names}
-    return {
-        name: np.empty(empty_shape(name), array.dtype)
-        if array.ndim == 0 and may_be_empty(name) and not array.any()
-        else array
-        for name, array in arrays.items()
-    }
-
-
-def _read_strings(file: h5py.File, key: str) -> tuple[str, ...]:
-    try:
-        return tuple(file[key].asstr()[()].tolist())
-    except (AttributeError, TypeError, ValueError) as error:
-        raise InputError(f"'{key}' is not a list of strings in {file.filename}") from error
-
-
-def not_an_object(group: h5g.GroupID, name: str) -> InputError:
-    """Error that says that ``dataset/{name}`` is no object of a graph file."""
-    path = h5f.get_name(group).decode(errors="replace")
-    return InputError(
-        f"'dataset/{name}' is not a graph object, a scalar compound of numbers and arrays, in {path}"
-    )
-
-
-def _listed(file: h5py.File) -> str:
-    names = list(file)
-    shown = ", ".join(f"'{name}'" for name in names[:6])
-    return (shown + (", …" if len(names) > 6 else "")) or "nothing"

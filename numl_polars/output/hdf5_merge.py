@@ -12,20 +12,16 @@ from numl_polars.output.attribute_kinds import Kinds, agreed_kinds
 from numl_polars.output.compounds import CompoundForm
 from numl_polars.output.copying import Attributes, Copied, changed_objects, copy_objects
 from numl_polars.output.files import check_target, pending, writing
-from numl_polars.output.hdf5 import (
-    META_BLOCK_BYTES,
-    create_file,
-    create_object_group,
-    keep_little,
+from numl_polars.output.hdf5 import META_BLOCK_BYTES, create_file, create_object_group, open_for_values
+from numl_polars.output.hdf5_content import (
     object_names,
-    open_for_values,
     read_kinds,
     read_metadata,
-    reading,
     write_kinds,
     write_metadata,
     write_samples,
 )
+from numl_polars.output.hdf5_objects import keep_little, reading
 from numl_polars.output.headers import ObjectReader
 from numl_polars.output.layout import GraphMetadata
 from numl_polars.output.merging import (

@@ -16,15 +16,8 @@ from numl_polars.objects.batch import Array, ObjectBatch
 from numl_polars.output.attribute_kinds import AttributeKind, guessed
 from numl_polars.output.compounds import CompoundForm, form_of
 from numl_polars.output.extents import read_extents
-from numl_polars.output.hdf5 import (
-    Record,
-    keep_little,
-    not_an_object,
-    object_names,
-    read_kinds,
-    read_metadata,
-    reading,
-)
+from numl_polars.output.hdf5_content import object_names, read_kinds, read_metadata
+from numl_polars.output.hdf5_objects import Record, keep_little, not_an_object, reading
 from numl_polars.output.headers import ObjectReader
 from numl_polars.output.layout import may_be_empty
 from numl_polars.output.samples import sample_rows

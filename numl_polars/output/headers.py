@@ -15,7 +15,7 @@ import numpy as np
 from h5py import h5g, h5l
 
 from numl_polars.output.compounds import CompoundForm
-from numl_polars.output.hdf5 import Record, open_record
+from numl_polars.output.hdf5_objects import Record, open_record
 
 _DATASPACE, _TYPE, _EXTERNAL, _LAYOUT, _FILTERS, _CONTINUATION = 0x01, 0x03, 0x07, 0x08, 0x0B, 0x10
 _SHARED = 0x02

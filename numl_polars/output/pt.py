@@ -5,8 +5,6 @@ three names: what ``HeteroData.from_dict`` takes, and what ``torch.load`` reads 
 """
 
 import io
-import pickle
-import warnings
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,11 +20,12 @@ from numl_polars.errors import InputError, OutputError
 from numl_polars.objects.batch import Array, ObjectBatch
 from numl_polars.output.attribute_kinds import AttributeKind, Kinds, agreed_kinds, kinds_of
 from numl_polars.output.files import pending, reason, unfinished, writing
-from numl_polars.output.layout import GraphMetadata, check_attribute_name
+from numl_polars.output.layout import GraphMetadata, check_attribute_name, event_of
 from numl_polars.output.pt_index import Index, check_replaceable, file_name, read_index
 from numl_polars.output.samples import Samples, Tally
 
 Int64s = NDArray[np.int64]
+EVENT_ATTRIBUTES = ("metadata/run", "metadata/subrun", "metadata/event")
 Stores = dict[str | tuple[str, ...], dict[str, Any]]
 
 
@@ -178,13 +177,21 @@ class PtReader:
         Raises
         ------
         InputError
-            Its file is missing, or is not one of `torch.save`, or holds something else than this object.
+            Its file is missing, or damaged, or is not one of `torch.save`, or holds the object of another
+            event, or attributes of another dtype or shape than the index says.
         """
         path = self.path / self._index.files[row]
         arrays = read_arrays(path, self.kinds)
         if arrays.keys() != self.kinds.keys():
             odd = sorted(arrays.keys() ^ self.kinds.keys())
             raise InputError(f"{path} has not the attributes that the index says: {', '.join(odd)}")
+        for name, kind in self.kinds.items():
+            if not kind.holds(arrays[name]):
+                raise InputError(f"'{name}' is not what the index says in {path}")
+        event = tuple(int(arrays[name]) for name in EVENT_ATTRIBUTES if name in arrays)
+        if len(event) == len(EVENT_ATTRIBUTES) and event_of(self.names[row]) not in (None, event):
+            run, subrun, number = event
+            raise InputError(f"{path} holds the object of run {run}, subrun {subrun}, event {number}")
         return {name: arrays[name] for name in self.kinds}
 
     def batch(self, rows: Sequence[int] | NDArray[Any]) -> ObjectBatch:
@@ -193,15 +200,10 @@ class PtReader:
         Raises
         ------
         InputError
-            As `arrays`; or one has rows of another shape or dtype than the index says.
+            As `arrays`.
         """
         rows = [int(row) for row in rows]
         found = [self.arrays(row) for row in rows]
-        for row, arrays in zip(rows, found, strict=True):
-            for name, kind in self.kinds.items():
-                if not kind.holds(arrays[name]):
-                    path = self.path / self._index.files[row]
-                    raise InputError(f"'{name}' is not what the index says in {path}")
         return ObjectBatch(
             tuple(self.names[row] for row in rows),
             np.array(rows, np.int64),
@@ -233,14 +235,15 @@ def read_arrays(path: Path, kinds: Mapping[str, AttributeKind]) -> dict[str, Arr
         There is no such file, or it is not one of `torch.save`, or holds no object.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's, of files that are none of its own
-            stores = torch.load(path, map_location="cpu", weights_only=True)
+        content = path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"no such file: {path}, which the index of its folder lists") from None
-    except (OSError, RuntimeError, LookupError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        if not zipfile.is_zipfile(path):
-            raise InputError(f"{path} is not a file of torch.save, or is cut short") from error
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {reason(error)}") from error
+    _check_zip(content, path)
+    try:
+        stores = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # a pickle can fail in any way
         raise InputError(f"cannot read {path}: {reason(error)}") from error
     try:
         return {
@@ -252,6 +255,24 @@ def read_arrays(path: Path, kinds: Mapping[str, AttributeKind]) -> dict[str, Arr
         }
     except (AttributeError, TypeError) as error:
         raise InputError(f"{path} holds no object: {type(stores).__name__}, not tensors by store") from error
+
+
+def _check_zip(content: bytes, path: Path) -> None:
+    """Raise an InputError if a file is not as it was written: torch.load does not look at checksums."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as records:
+            damaged = records.testzip()
+    except (
+        zipfile.BadZipFile,
+        EOFError,
+        LookupError,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+    ) as error:
+        raise InputError(f"{path} is not a file of torch.save, or is cut short") from error
+    if damaged is not None:
+        raise InputError(f"{path} is damaged: its record {damaged} has another checksum")
 
 
 def _array(value: Any, kind: AttributeKind | None) -> Array:

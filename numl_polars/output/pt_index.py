@@ -139,7 +139,8 @@ def read_index(folder: Path) -> Index:
         raise InputError(f"cannot read {folder / INDEX}: {reason(error)}") from error
     try:
         table = pa.ipc.open_file(pa.py_buffer(content)).read_all()
-    except (pa.ArrowException, OSError) as error:
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(f"{folder / INDEX} is cut short or damaged: {reason(error)}") from error
     try:
         return _index_of(table)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from numl_polars.errors import InputError, OutputError
-from numl_polars.output.attribute_kinds import agreed_kinds
+from numl_polars.output.attribute_kinds import agreed_kinds, check_joined
 from numl_polars.output.files import check_target, pending, reason, writing
 from numl_polars.output.layout import GraphMetadata
 from numl_polars.output.merging import (
@@ -118,20 +118,8 @@ def _check_attributes(sources: Sequence[_Source]) -> None:
         if first is None:
             first = source
             continue
-        left, right = first.index.kinds, source.index.kinds
-        odd = [
-            name
-            for name in {**left, **right}
-            if name not in left
-            or name not in right
-            or (left[name].dtype, left[name].shape, left[name].axis)
-            != (right[name].dtype, right[name].shape, right[name].axis)
-        ]
-        if odd or list(left) != list(right):
-            raise InputError(
-                f"objects differ in their attributes ({', '.join(odd) or 'their order'}): "
-                f"'{source.names[0]}' in {source.path}, '{first.names[0]}' in {first.path}"
-            )
+        where = f"'{first.names[0]}' in {first.path}", f"'{source.names[0]}' in {source.path}"
+        check_joined(first.index.kinds, source.index.kinds, where)
 
 
 def _check_file(path: Path, num_bytes: int) -> None:

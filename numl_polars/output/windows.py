@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numl_polars.output.extents import read_extents
-from numl_polars.output.hdf5 import Record
+from numl_polars.output.hdf5_objects import Record
 
 WINDOW_BYTES = 1 << 23
 WINDOW_RECORDS = 1000  # of small objects what is known takes more room than their values

@@ -93,18 +93,17 @@ class Dataset(torch.utils.data.Dataset["HeteroData"]):
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, i: int) -> "HeteroData":
-        """Object `i` of the split.
-
-        Without `transform`, tensors of an uncompressed Arrow file are views of it wherever it holds them as
-        they are: clone one before you change it in place.
-        """
+        """Object `i` of the split; its tensors are its own, and may be changed in place."""
         if not -len(self) <= i < len(self):
             raise IndexError(f"no object {i} in a split of {len(self):,}")
         reader, row = self._find(int(self.rows[i]))
-        arrays = reader.arrays(row)
-        if self.transform is None:
-            return hetero_data(arrays)
-        return self.transform(hetero_data({name: array.copy() for name, array in arrays.items()}))
+        # a tensor cannot be read-only: to change one that is a view of a mapped file ends the process
+        arrays = {
+            name: array if array.flags.writeable else array.copy()
+            for name, array in reader.arrays(row).items()
+        }
+        data = hetero_data(arrays)
+        return data if self.transform is None else self.transform(data)
 
     def __getitems__(self, places: Sequence[int]) -> "Fetched":
         """Several objects, read when they are put together; what torch's loaders call."""

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from numl_polars.objects.batch import Array, Attribute, ObjectBatch
-from numl_polars.output.hdf5 import GraphMetadata, Hdf5Writer
+from numl_polars.output.hdf5 import Hdf5Writer
+from numl_polars.output.layout import GraphMetadata
 
 METADATA = GraphMetadata(
     ("u", "v", "y"), ("track", "shower"), ("cc_nue", "nc"), {"version": "0.1", "size": 7}

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -263,6 +264,30 @@ def test_arrow__damaged_values(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"record batch 0 of .*a\.arrow is damaged"):
         ArrowReader(path).arrays(0)
+
+
+def shifted(reader: ArrowReader) -> ObjectBatch:
+    ones = np.ones((2, len(reader)), np.int64)
+    return reader.batch(range(len(reader)), lambda _name, _others: ones)
+
+
+@pytest.mark.parametrize("compression", [None, "zstd"])
+def test_arrow__any_damage(tmp_path: Path, compression: str | None) -> None:
+    """An error, or numbers that are others where nothing says so; never the end of the process."""
+    path = write(tmp_path / "a.arrow", compact(batch_of(graphs(1, 2, 4))), compression=compression)
+    content, random = path.read_bytes(), np.random.default_rng(0)
+    for place in random.integers(0, len(content), 300).tolist():
+        path.write_bytes(content[:place])
+        with pytest.raises(InputError, match=r"a\.arrow is (truncated|not an Arrow IPC file)"):
+            ArrowReader(path)
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << int(random.integers(8))
+        path.write_bytes(flipped)
+        with suppress(InputError):
+            reader = ArrowReader(path)
+            assert len(reader.names) == len(reader.sizes)
+            shifted(reader)
+            assert len(list(map(reader.arrays, range(len(reader))))) == len(reader)
 
 
 def test_arrow__other_files(tmp_path: Path) -> None:

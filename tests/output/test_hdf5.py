@@ -14,13 +14,10 @@ from hypothesis.extra import numpy as npst
 
 from numl_polars.errors import InputError, OutputError
 from numl_polars.objects.batch import Array
-from numl_polars.output.hdf5 import (
-    GraphMetadata,
-    Hdf5Writer,
-    object_names,
-    read_metadata,
-    read_object,
-)
+from numl_polars.output.hdf5 import Hdf5Writer
+from numl_polars.output.hdf5_content import object_names, read_metadata
+from numl_polars.output.hdf5_objects import read_object
+from numl_polars.output.layout import GraphMetadata
 from numl_polars.tables.opening import open_hdf5
 from tests.output.builder import (
     METADATA,

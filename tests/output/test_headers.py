@@ -8,7 +8,7 @@ from h5py import h5t
 
 from numl_polars.output import headers
 from numl_polars.output.compounds import CompoundForm, form_of
-from numl_polars.output.hdf5 import Record, open_record
+from numl_polars.output.hdf5_objects import Record, open_record
 from numl_polars.output.headers import ObjectReader
 from tests.output.builder import graphs, write_graphs, write_like_pynuml
 

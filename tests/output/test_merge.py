@@ -10,7 +10,10 @@ import pytest
 from numl_polars.errors import InputError, OptionError, OutputError
 from numl_polars.output import hdf5_merge as merge_module
 from numl_polars.output.checksums import xxh64
-from numl_polars.output.hdf5 import GraphMetadata, Hdf5Writer, object_names, read_metadata, read_object
+from numl_polars.output.hdf5 import Hdf5Writer
+from numl_polars.output.hdf5_content import object_names, read_metadata
+from numl_polars.output.hdf5_objects import read_object
+from numl_polars.output.layout import GraphMetadata
 from numl_polars.output.merge import merge
 from numl_polars.output.splits import Splits
 from numl_polars.output.windows import WINDOW_BYTES

@@ -6,7 +6,9 @@ import pickle
 import resource
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -233,6 +235,27 @@ def put_another(path: Path) -> None:
     torch.save({"hit": {"x": torch.zeros(3)}}, path / "r1_sr0_evt2.pt")
 
 
+class _Runs:
+    """What is unpickled by making the folder `here`."""
+
+    def __init__(self, here: Path) -> None:
+        self.here = here
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.here),)
+
+
+def put_code(path: Path) -> None:
+    torch.save({"hit": {"x": _Runs(path / "run")}}, path / "r1_sr0_evt2.pt")
+
+
+def damage_a_value(path: Path) -> None:
+    file = path / "r1_sr0_evt2.pt"
+    content = bytearray(file.read_bytes())
+    content[content.find(np.full(18, 1, np.float32).tobytes()) + 2] ^= 1
+    file.write_bytes(content)
+
+
 @pytest.mark.parametrize(
     "damage, message",
     [
@@ -244,6 +267,8 @@ def put_another(path: Path) -> None:
         (put_a_class, r"cannot read .*evt2\.pt: Weights only load failed"),
         (put_a_list, r"evt2\.pt holds no object: list, not tensors by store"),
         (put_a_string, r"evt2\.pt holds no object: dict, not tensors by store"),
+        (put_code, r"cannot read .*evt2\.pt: Weights only load failed"),
+        (damage_a_value, r"evt2\.pt is damaged: its record .* has another checksum"),
         (put_another, r"evt2\.pt has not the attributes that the index says: .*sp/pos"),
     ],
 )
@@ -254,6 +279,18 @@ def test_reader__damaged_object(tmp_path: Path, damage: Callable[[Path], None], 
     assert_same({"a": reader.arrays(0)}, {"a": graphs(1)["r1_sr0_evt1"]})
     with pytest.raises(InputError, match=message):
         reader.arrays(1)
+    assert not (path / "run").exists()
+
+
+def test_reader__object_of_another_event(tmp_path: Path) -> None:
+    def event(number: int) -> dict[str, Any]:
+        own = {f"metadata/{name}": np.array(1) for name in ("run", "subrun")}
+        return {**own, "metadata/event": np.array(number), "hit/x": np.ones((2, 3), np.float32)}
+
+    path = write_objects(tmp_path / "a.pt", {f"r1_sr1_evt{number}": event(number) for number in (1, 2)})
+    (path / "r1_sr1_evt2.pt").write_bytes((path / "r1_sr1_evt1.pt").read_bytes())
+    with pytest.raises(InputError, match=r"evt2\.pt holds the object of run 1, subrun 1, event 1"):
+        PtReader(path).arrays(1)
 
 
 def test_reader__rows_of_another_shape(tmp_path: Path) -> None:
@@ -263,6 +300,8 @@ def test_reader__rows_of_another_shape(tmp_path: Path) -> None:
     torch.save(stores, path / "r1_sr0_evt2.pt")
     with pytest.raises(InputError, match=r"'hit/x' is not what the index says in .*evt2\.pt"):
         PtReader(path).batch([0, 1])
+    with pytest.raises(InputError, match=r"'hit/x' is not what the index says"):
+        PtReader(path).arrays(1)
 
 
 def cut_index_short(index: Path) -> None:
@@ -301,6 +340,20 @@ def test_reader__damaged_index(tmp_path: Path, damage: Callable[[Path], None], m
     damage(path / "index.arrow")
     with pytest.raises(InputError, match=message):
         open_objects(path)
+
+
+def test_reader__any_damage_of_the_index(tmp_path: Path) -> None:
+    index = write_events(tmp_path / "a.pt", 1, 2) / "index.arrow"
+    content, random = index.read_bytes(), np.random.default_rng(0)
+    for place in [*range(0, len(content), 97), *random.integers(0, len(content), 400)]:
+        index.write_bytes(content[:place])
+        with pytest.raises(InputError, match=r"index\.arrow is "):
+            PtReader(index.parent)
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << random.integers(8)
+        index.write_bytes(flipped)
+        with suppress(InputError):  # a name may be another now; the interpreter must not be lost
+            PtReader(index.parent)
 
 
 def test_reader__no_such_folder(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from numl_polars.output import windows as module
-from numl_polars.output.hdf5 import Record
+from numl_polars.output.hdf5_objects import Record
 from numl_polars.output.windows import WindowBuffer, windows
 
 

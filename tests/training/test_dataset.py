@@ -51,6 +51,19 @@ def test_dataset__formats_agree(small: dict[str, Path]) -> None:
             assert_same_batch(one, other)
 
 
+@pytest.mark.parametrize("name", ["arrow", "hdf5", "pt"])
+def test_dataset__objects_may_be_changed(small: dict[str, Path], name: str) -> None:
+    dataset = Dataset(small[name])
+    before = [store.to_dict() for store in dataset[5].stores]
+    for store in dataset[5].stores:
+        for value in store.to_dict().values():
+            if isinstance(value, torch.Tensor):
+                value.zero_().add_(1)
+    for one, other in zip([store.to_dict() for store in dataset[5].stores], before, strict=True):
+        assert one.keys() == other.keys()
+        assert all(torch.equal(torch.as_tensor(one[key]), torch.as_tensor(other[key])) for key in one)
+
+
 def test_dataset__rank_files_are_split_by_hash(tmp_path: Path) -> None:
     one, other = shard(tmp_path / "a.arrow", *range(50)), shard(tmp_path / "b.arrow", *range(50, 99))
     found = {split: Dataset([one, other], split).names for split in ("train", "validation", "test")}
@@ -95,7 +108,9 @@ def test_dataset__classes(small: dict[str, Path], tmp_path: Path) -> None:
         Dataset([small["arrow"], other])
 
 
-@pytest.mark.parametrize("name, context", [("arrow", "fork"), ("hdf5", "fork"), ("arrow", "spawn")])
+@pytest.mark.parametrize(
+    "name, context", [("arrow", "fork"), ("hdf5", "fork"), ("pt", "fork"), ("arrow", "spawn")]
+)
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 def test_loader__workers(small: dict[str, Path], name: str, context: str) -> None:
     dataset = Dataset(small[name], "train")

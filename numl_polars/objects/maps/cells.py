@@ -95,6 +95,6 @@ def share_cells(
     num_sets = len(windows.lower)
     cell, coordinates, offsets = number_cells(owner, np.ascontiguousarray(bins), num_sets)
     owners = np.repeat(np.arange(num_sets), np.diff(offsets))
-    cells = Cells(windows, owners, coordinates, offsets[:: num_sets // num_events].copy())
+    cells = Cells(windows, owners, coordinates, offsets[:: max(num_sets // max(num_events, 1), 1)].copy())
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(carrier, minlength=num_carriers))])
     return cells, Shares(starts, carrier, cell, weight)

@@ -32,7 +32,7 @@ def select_by_window(formation: "Formation", formed: Formed, what: str, vertex: 
     windows = cells.windows
 
     def by_event(sets: Bools) -> Bools:
-        return sets.reshape(num_events, -1)
+        return sets.reshape(num_events, len(sets) // max(num_events, 1))
 
     ledger = formation.ledger
     without = np.flatnonzero(by_event(windows.undefined).any(axis=1))
