@@ -72,6 +72,12 @@ def test_object__attribute_of_two_parts_is_told(events: nl.EventFile) -> None:
     ("wrong", "told"),
     [
         (lambda: parts.NearestEdges(k=0), "k is 0; a node has at least 1 neighbour"),
+        (lambda: parts.NearestEdges(k=cast(int, 2.5)), "NearestEdges: k is 2.5; it must be a whole number"),
+        (lambda: parts.NearestEdges(k=True), "k is True; it must be a whole number"),
+        (lambda: parts.NearestEdges(planar=cast(bool, "no")), "planar is 'no'; it must be True or False"),
+        (lambda: parts.NearestEdges(scale=cast(Any, 0)), "scale is 0; it must be a list or None"),
+        (lambda: parts.HitNodes(features="rms"), "HitNodes: features is 'rms'; it must be a list"),
+        (lambda: nl.HitGraph(lower_bound=cast(int, "x")), "HitGraph: lower_bound is 'x'; it must be a whole"),
         (lambda: parts.NearestEdges(of="wires"), "of is 'wires'; it may be 'hits' or 'spacepoints'"),
         (lambda: parts.RadiusEdges(radius=float("nan")), "radius is nan; it must be a number above 0"),
         (lambda: parts.RadiusEdges(radius=1.0, scale=(1.0,)), "scale is .1.0,.; it has 2 numbers above 0"),
