@@ -96,6 +96,26 @@ def test_part__option_without_meaning_is_told(wrong: Any, told: str) -> None:
         wrong()
 
 
+@pytest.mark.parametrize(
+    ("some", "told"),
+    [
+        ([parts.NearestEdges()], "'hit_nearest-planar_hit' join nodes 'hit', .* makes them, hit-nodes"),
+        ([parts.HitNodes(), parts.NexusEdges()], "join nodes 'sp', .* makes them, spacepoint-nodes"),
+    ],
+)
+def test_object__edges_without_nodes_are_told(events: nl.EventFile, some: Any, told: str) -> None:
+    with pytest.raises(nl.OptionError, match=told):
+        build(events, *some)
+
+
+@pytest.mark.parametrize(
+    "part", [parts.SemanticTruth(), parts.InstanceTruth(), parts.DetailedTruth(), parts.EdgeTruth()]
+)
+def test_truth__without_labels_is_told(events: nl.EventFile, part: nl.Part) -> None:
+    with pytest.raises(nl.OptionError, match="truth needs particle labels"):
+        build(events, parts.HitNodes(), part)
+
+
 def test_neighbours__of_spacepoints(events: nl.EventFile) -> None:
     arrays = build(events, parts.NearestEdges(of="spacepoints", k=2), parts.SpacepointNodes()).arrays(0)
     edges, position = arrays["sp_nearest_sp/edge_index"], arrays["sp/pos"]
