@@ -226,6 +226,9 @@ def _fault_of_rank(ranks: World, where: str = "") -> Iterator[None]:
     except RankError:
         raise
     except Exception as error:
+        # compiled code that is interrupted says SystemError
+        if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
         fault = str(error) if isinstance(error, NumlError) else f"{type(error).__name__}: {error}"
         if ranks.size == 1 and not where and isinstance(error, NumlError):
             raise
