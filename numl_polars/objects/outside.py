@@ -87,10 +87,10 @@ def load_objects(
     unknown = set(given)
     for text in specs:
         name, spec = split_name(text)
+        if name is not None and not name.replace("-", "").replace("_", "").isalnum():
+            raise OptionError(f"object {name!r}: an object is named by letters, digits, - and _")
         reference, target = _find(spec, "object", OBJECTS)
         name = reference.name.lower() if name is None else name
-        if not name.replace("-", "").replace("_", "").isalnum():
-            raise OptionError(f"object {name!r}: an object is named by letters, digits, - and _")
         if name in objects:
             raise OptionError(f"two objects are named {name!r}; write NAME={spec} to give one another name")
         objects[name] = _made(reference, target, defaults, given)

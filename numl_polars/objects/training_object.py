@@ -176,9 +176,16 @@ class TrainingObject(Parameters):
         ------
         InputError
             A table or column that is needed is not there.
+        OptionError
+            `batch` is none.
         """
         from numl_polars.objects.assembly import build_objects
 
+        if not isinstance(batch, Batch):
+            raise OptionError(
+                f"an object is built of an event, events[0], or a batch of them, as events.batches() gives; "
+                f"this is of type {type(batch).__name__}"
+            )
         return build_objects({"": self}, batch, stages or Stages())[""]
 
     def __call__(self, event: Batch) -> "HeteroData | None":

@@ -96,6 +96,11 @@ def test_part__option_without_meaning_is_told(wrong: Any, told: str) -> None:
         wrong()
 
 
+def test_build__of_a_file_is_told(events: nl.EventFile) -> None:
+    with pytest.raises(nl.OptionError, match=r"a batch of them, .* this is of type EventFile"):
+        nl.HitGraph().build(cast(nl.Batch, events))
+
+
 @pytest.mark.parametrize(
     ("some", "told"),
     [

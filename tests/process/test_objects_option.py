@@ -165,6 +165,7 @@ def test_object__of_a_file_decides_for_itself(here: Here, events: Path, tmp_path
         (["--object", "grph"], r"'grph' names no object (did you mean graph?); it may be graph, pixels"),
         (["--object", "graph(k=1)"], "graph has no parameter 'k'; it takes particle_labels=None"),
         (["--object", "graph", "--object", "graph"], "two objects are named 'graph'; write NAME=graph"),
+        (["--object", "pixels bins=256"], "object 'pixels bins': an object is named by letters, digits"),
         (["--object", "a b=graph"], "object 'a b': an object is named by letters, digits, - and _"),
         (["--object", "pixels(bins=(4, 4))", "--position"], "--position means nothing to pixels"),
         (
