@@ -1,9 +1,14 @@
 """Classes whose annotated attributes are parameters: labelling schemes, parts of objects, objects."""
 
 from abc import ABC
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, dataclass_transform
+from functools import wraps
+from numbers import Integral, Real
+from types import NoneType, UnionType
+from typing import Any, ClassVar, Union, dataclass_transform, get_args, get_origin
+
+import numpy as np
 
 from numl_polars.errors import NumlError, OptionError
 
@@ -14,6 +19,9 @@ class Parameters(ABC):  # noqa: B024
 
     An annotated attribute, ``threshold: float = 0.1``, is a parameter: an argument of the constructor, by
     name. Equal parameters make equal objects. A class that says ``is_base=True`` has none of its own.
+
+    What is given for a parameter that is a bool, int, float, str or Sequence, or one of several of these,
+    must be such a thing: `fault` is raised otherwise.
     """
 
     fault: ClassVar[type[NumlError]] = OptionError
@@ -35,6 +43,7 @@ class Parameters(ABC):  # noqa: B024
         for name in inherited.keys() & vars(cls).keys() - cls.__annotations__.keys():
             cls.__annotations__[name] = inherited[name]
         dataclass(frozen=True, kw_only=True)(cls)
+        cls.__init__ = _checking(cls)  # type: ignore[method-assign]
 
     @property
     def name(self) -> str:
@@ -72,3 +81,42 @@ def _parameter_types(kind: type) -> dict[str, Any]:
     """Annotations of a class's own parameters."""
     own = vars(kind).get("__annotations__", {})
     return {name: own[name] for name in getattr(kind, "__dataclass_fields__", {}) if name in own}
+
+
+_KINDS: Mapping[Any, tuple[str, Callable[[Any], bool]]] = {
+    bool: ("True or False", lambda value: isinstance(value, bool | np.bool_)),
+    int: ("a whole number", lambda value: isinstance(value, Integral) and not isinstance(value, bool)),
+    float: ("a number", lambda value: isinstance(value, Real) and not isinstance(value, bool)),
+    str: ("text", lambda value: isinstance(value, str)),
+    NoneType: ("None", lambda value: value is None),
+    Sequence: ("a list", lambda value: isinstance(value, Iterable) and not isinstance(value, str | Mapping)),
+}
+"""What values of a plain kind are called, and how they are known; text is no list of its letters."""
+
+
+def _checking(cls: type[Parameters]) -> Callable[..., None]:
+    """Constructor of a class that raises ``cls.fault`` for a value that is not of its parameter's kind."""
+    make = cls.__init__
+    kinds = {field.name: _plain_kinds(field.type) for field in fields(cls)}  # type: ignore[arg-type]
+
+    @wraps(make)
+    def init(self: Parameters, *args: Any, **values: Any) -> None:
+        for name, value in values.items():
+            known = kinds.get(name, ())
+            if known and not any(fits(value) for _, fits in known):
+                words = [word for word, _ in known]
+                wanted = " or ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
+                raise cls.fault(f"{self.name}: {name} is {value!r}; it must be {wanted}")
+        make(self, *args, **values)
+
+    return init
+
+
+def _plain_kinds(annotation: Any) -> tuple[tuple[str, Callable[[Any], bool]], ...]:
+    """Kinds that an annotation allows; none where one of them is not plain, and anything may be given."""
+    named = {kind.__name__: kind for kind in (bool, int, float, str)}
+    annotation = named.get(annotation, annotation) if isinstance(annotation, str) else annotation
+    several = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    origins = [get_origin(one) or one for one in several]
+    kinds = list(dict.fromkeys(origins))
+    return tuple(_KINDS[kind] for kind in kinds) if all(kind in _KINDS for kind in kinds) else ()

@@ -25,7 +25,7 @@ from numl_polars.events.file import BATCH_BYTES, EventFile, EventFileWarning
 from numl_polars.events.partition import balanced_ranges, batch_ranges
 from numl_polars.mpi import World, world
 from numl_polars.objects.assembly import build_objects
-from numl_polars.objects.training_object import Built, TrainingObject
+from numl_polars.objects.training_object import Built, TrainingObject, check_object_name
 from numl_polars.output.formats import format_named
 from numl_polars.output.protocols import ObjectWriter
 from numl_polars.output.report import RunReport, peak_memory_bytes, stage_seconds
@@ -148,6 +148,9 @@ def process(  # type: ignore[misc]  # the overloads tell what comes back, this w
     begin, stages = perf_counter(), Stages()
     ranks = ranks if ranks is not None else world()
     schemes = {"": objects} if isinstance(objects, TrainingObject) else dict(objects)
+    if not isinstance(objects, TrainingObject):
+        for name in schemes:
+            check_object_name(name)
     if not schemes:
         raise OptionError("no kind of object to make of the events")
     stem, chosen = Path(output), format_named(format)
@@ -226,6 +229,9 @@ def _fault_of_rank(ranks: World, where: str = "") -> Iterator[None]:
     except RankError:
         raise
     except Exception as error:
+        # compiled code that is interrupted says SystemError
+        if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
         fault = str(error) if isinstance(error, NumlError) else f"{type(error).__name__}: {error}"
         if ranks.size == 1 and not where and isinstance(error, NumlError):
             raise

@@ -81,13 +81,21 @@ def _in_order(attributes: Iterable[Attribute]) -> tuple[Attribute, ...]:
     Raises
     ------
     OptionError
-        Two parts add the same attribute.
+        Two parts add the same attribute, or edges join nodes that no part adds.
     """
     found: dict[str, Attribute] = {}
     for attribute in attributes:
         if attribute.name in found:
             raise OptionError(f"two parts of the object add the attribute '{attribute.name}'; leave one out")
         found[attribute.name] = attribute
+    stores = dict.fromkeys(name.partition("/")[0] for name in found)
+    for edges in (store.split("_") for store in stores if "_" in store):
+        for nodes in {edges[0], edges[-1]} - stores.keys():
+            part = {"hit": ", hit-nodes", "sp": ", spacepoint-nodes"}.get(nodes, "")
+            raise OptionError(
+                f"the edges '{'_'.join(edges)}' join nodes '{nodes}', which the object does not have: add a "
+                f"part that makes them{part}"
+            )
     return tuple(sorted(found.values(), key=lambda attribute: "_" in attribute.name.partition("/")[0]))
 
 

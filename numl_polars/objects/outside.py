@@ -24,7 +24,7 @@ from numl_polars.objects.maps.voxel_map import VoxelMap
 from numl_polars.objects.part import Part
 from numl_polars.objects.parts import INCLUDED
 from numl_polars.objects.parts.functions import PartFunction
-from numl_polars.objects.training_object import TrainingObject
+from numl_polars.objects.training_object import TrainingObject, check_object_name
 
 OBJECTS: Mapping[str, type[TrainingObject]] = {
     "graph": HitGraph,
@@ -87,6 +87,8 @@ def load_objects(
     unknown = set(given)
     for text in specs:
         name, spec = split_name(text)
+        if name is not None:
+            check_object_name(name)
         reference, target = _find(spec, "object", OBJECTS)
         name = reference.name.lower() if name is None else name
         if name in objects:

@@ -1,5 +1,6 @@
 """What events become: an object is a list of parts, and says which events it is made of."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +26,14 @@ from numl_polars.timing import Stages
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
+
+
+def check_object_name(name: str) -> None:
+    """Raise OptionError if a kind of object cannot be named so: the name becomes part of those of files."""
+    if not re.fullmatch(r"[\w-]*[^\W\d][\w-]*", name):
+        raise OptionError(
+            f"object {name!r}: an object is named by letters, digits, - and _, with a letter among them"
+        )
 
 
 @dataclass(frozen=True)
@@ -176,9 +185,16 @@ class TrainingObject(Parameters):
         ------
         InputError
             A table or column that is needed is not there.
+        OptionError
+            `batch` is none.
         """
         from numl_polars.objects.assembly import build_objects
 
+        if not isinstance(batch, Batch):
+            raise OptionError(
+                f"an object is built of an event, events[0], or a batch of them, as events.batches() gives; "
+                f"this is of type {type(batch).__name__}"
+            )
         return build_objects({"": self}, batch, stages or Stages())[""]
 
     def __call__(self, event: Batch) -> "HeteroData | None":

@@ -1,6 +1,5 @@
 """The files of a run, named by its stem."""
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from glob import escape
@@ -34,10 +33,6 @@ class Targets:
         """
         if output.name in ("", ".."):
             raise OptionError(f"output {output} is a folder; name the files in it: {output / 'graphs'}")
-        if name and not re.fullmatch(r"[\w-]*[^\W\d][\w-]*", name):
-            raise OptionError(
-                f"object {name!r}: an object is named by letters, digits, - and _, with a letter among them"
-            )
         stem = output.with_suffix("") if output.suffix == format.suffix else output
         return cls(stem.with_name(f"{stem.name}.{name}") if name else stem, num_ranks, format, merge)
 

@@ -81,6 +81,12 @@ def test_object__attribute_of_two_parts_is_told(events: nl.EventFile) -> None:
     ("wrong", "told"),
     [
         (lambda: parts.NearestEdges(k=0), "k is 0; a node has at least 1 neighbour"),
+        (lambda: parts.NearestEdges(k=cast(int, 2.5)), "NearestEdges: k is 2.5; it must be a whole number"),
+        (lambda: parts.NearestEdges(k=True), "k is True; it must be a whole number"),
+        (lambda: parts.NearestEdges(planar=cast(bool, "no")), "planar is 'no'; it must be True or False"),
+        (lambda: parts.NearestEdges(scale=cast(Any, 0)), "scale is 0; it must be a list or None"),
+        (lambda: parts.HitNodes(features="rms"), "HitNodes: features is 'rms'; it must be a list"),
+        (lambda: nl.HitGraph(lower_bound=cast(int, "x")), "HitGraph: lower_bound is 'x'; it must be a whole"),
         (lambda: parts.NearestEdges(of="wires"), "of is 'wires'; it may be 'hits' or 'spacepoints'"),
         (lambda: parts.RadiusEdges(radius=float("nan")), "radius is nan; it must be a number above 0"),
         (lambda: parts.RadiusEdges(radius=1.0, scale=(1.0,)), "scale is .1.0,.; it has 2 numbers above 0"),
@@ -97,6 +103,31 @@ def test_object__attribute_of_two_parts_is_told(events: nl.EventFile) -> None:
 def test_part__option_without_meaning_is_told(wrong: Any, told: str) -> None:
     with pytest.raises(nl.OptionError, match=told.replace("()", r"\(\)")):
         wrong()
+
+
+def test_build__of_a_file_is_told(events: nl.EventFile) -> None:
+    with pytest.raises(nl.OptionError, match=r"a batch of them, .* this is of type EventFile"):
+        nl.HitGraph().build(cast(nl.Batch, events))
+
+
+@pytest.mark.parametrize(
+    ("some", "told"),
+    [
+        ([parts.NearestEdges()], "'hit_nearest-planar_hit' join nodes 'hit', .* makes them, hit-nodes"),
+        ([parts.HitNodes(), parts.NexusEdges()], "join nodes 'sp', .* makes them, spacepoint-nodes"),
+    ],
+)
+def test_object__edges_without_nodes_are_told(events: nl.EventFile, some: Any, told: str) -> None:
+    with pytest.raises(nl.OptionError, match=told):
+        build(events, *some)
+
+
+@pytest.mark.parametrize(
+    "part", [parts.SemanticTruth(), parts.InstanceTruth(), parts.DetailedTruth(), parts.EdgeTruth()]
+)
+def test_truth__without_labels_is_told(events: nl.EventFile, part: nl.Part) -> None:
+    with pytest.raises(nl.OptionError, match="truth needs particle labels"):
+        build(events, parts.HitNodes(), part)
 
 
 def test_neighbours__of_spacepoints(events: nl.EventFile) -> None:

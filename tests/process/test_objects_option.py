@@ -170,6 +170,7 @@ def test_object__of_a_file_decides_for_itself(here: Here, events: Path, tmp_path
             "object 'a b': an object is named by letters, digits",
         ),
         (["--object", "00=graph", "--object", "graph"], "object '00': an object is named by letters, digits"),
+        (["--object", "pixels bins=256"], "object 'pixels bins': an object is named by letters, digits"),
         (["--object", "pixels(bins=(4, 4))", "--position"], "--position means nothing to pixels"),
         (
             ["--part", "edges"],

@@ -35,6 +35,8 @@ class Layout:
         Shape of a dense map; None for lists of cells.
     num_planes
         Number of planes, each a set of its own in a dense map; None where an event is one set.
+    prefix
+        What the names of instances and windows begin with.
     """
 
     store: str
@@ -42,6 +44,7 @@ class Layout:
     kept: Bools
     dense: tuple[int, ...] | None
     num_planes: int | None
+    prefix: str = ""
 
     @cached_property
     def rows(self) -> KeptRows:
@@ -93,10 +96,10 @@ class Layout:
         def by_event(values: Array) -> Array:
             return values.reshape(len(self.kept), *planes, values.shape[1])[self.kept]
 
-        yield Attribute("window/lower", by_event(windows.lower.astype(np.float32)), offsets)
-        yield Attribute("window/bin", by_event(windows.width.astype(np.float32)), offsets)
+        yield Attribute(f"{self.prefix}window/lower", by_event(windows.lower.astype(np.float32)), offsets)
+        yield Attribute(f"{self.prefix}window/bin", by_event(windows.width.astype(np.float32)), offsets)
         if varying:
-            yield Attribute("window/shape", by_event(windows.shape), offsets, compact=INT32)
+            yield Attribute(f"{self.prefix}window/shape", by_event(windows.shape), offsets, compact=INT32)
 
     def truth(self, layer: str, truth: CellTruth) -> Iterator[Attribute]:
         """Class, fractions of energy by class, and instance of cells."""
@@ -106,4 +109,5 @@ class Layout:
         yield self.attribute(f"y_{layer}", truth.semantic, empty=-1, compact=codes)
         yield self.attribute(f"y_{layer}_fraction", truth.fraction)
         yield self.attribute(f"y_{layer}_instance", truth.instance, empty=-1, compact=INT32)
-        yield Attribute(f"{instance_store(layer)}/num_nodes", truth.num_instances[self.kept], compact=INT32)
+        store = f"{self.prefix}{instance_store(layer)}"
+        yield Attribute(f"{store}/num_nodes", truth.num_instances[self.kept], compact=INT32)

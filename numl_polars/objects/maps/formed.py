@@ -26,6 +26,19 @@ KERNELS = ("objects.maps.binning", "objects.maps.densest", "objects.maps.energie
 """Modules of the kernels that maps use, see `Part.kernels`."""
 
 
+class MapPart(Part, is_base=True):
+    """Base of the parts that are maps."""
+
+    kernels = KERNELS
+
+    def prefix(self, store: str, scheme: "TrainingObject") -> str:
+        """What names of the instances and windows of a map begin with; none is that of another part."""
+        from numl_polars.objects.parts.truth import InstanceTruth
+
+        others = [part for part in scheme.all_parts if part != self]
+        return f"{store}-" if any(isinstance(part, MapPart | InstanceTruth) for part in others) else ""
+
+
 @dataclass(frozen=True, eq=False)
 class Remark:
     """Rows of a table that are in no map, what to call them, and the column by which the first is known."""

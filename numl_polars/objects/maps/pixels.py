@@ -14,8 +14,8 @@ from numl_polars.objects.maps.attributes import Layout
 from numl_polars.objects.maps.cells import share_cells
 from numl_polars.objects.maps.detectors import DETECTORS, Detector, detector_of
 from numl_polars.objects.maps.formed import (
-    KERNELS,
     Formed,
+    MapPart,
     Remark,
     check_layers,
     formed_once,
@@ -25,7 +25,6 @@ from numl_polars.objects.maps.grid import Extent, Grid, Ranges, Window, as_range
 from numl_polars.objects.maps.selection import select_by_window
 from numl_polars.objects.maps.truth import Energies, usable_energy
 from numl_polars.objects.maps.windows import Points, Windows, place_windows
-from numl_polars.objects.part import Part
 from numl_polars.objects.rows import event_rows
 from numl_polars.schema import EVENT_TABLE, HIT_COORDINATES, first_present
 
@@ -42,7 +41,7 @@ DEFAULT_BINS = 256
 _WIRE, _TIME, _DRIFT_X = "nu_vtx_wire_pos_", "nu_vtx_wire_time", "nu_vtx_corr_x"
 
 
-class Pixels(Part):
+class Pixels(MapPart):
     """Nodes ``pixel``, the bins of each plane in which there is charge; or, dense, arrays ``image``.
 
     Pixels are sorted by plane, wire and time. Their attributes, for N of them: ``plane`` (N,),
@@ -79,8 +78,6 @@ class Pixels(Part):
     dense
         Arrays in place of nodes. They take planes x W x T values an attribute and event, in memory too.
     """
-
-    kernels = KERNELS
 
     window: Window = "whole"
     size: float | Sequence[float] | None = None
@@ -159,6 +156,7 @@ class Pixels(Part):
             kept=formation.kept,
             dense=self._dense_shape(formation.batch, num_planes),
             num_planes=num_planes,
+            prefix=self.prefix("image" if self.dense else "pixel", formation.scheme),
         )
         yield from layout.places()
         charge = formed.values.astype(np.float32)

@@ -15,8 +15,8 @@ from numl_polars.objects.maps.attributes import Layout
 from numl_polars.objects.maps.cells import share_cells
 from numl_polars.objects.maps.detectors import DETECTORS, detector_of
 from numl_polars.objects.maps.formed import (
-    KERNELS,
     Formed,
+    MapPart,
     Remark,
     check_layers,
     formed_once,
@@ -26,7 +26,6 @@ from numl_polars.objects.maps.grid import Grid, Ranges, Window, as_ranges, as_tu
 from numl_polars.objects.maps.selection import select_by_window
 from numl_polars.objects.maps.truth import Energies, usable_energy
 from numl_polars.objects.maps.windows import Points, Windows, place_windows
-from numl_polars.objects.part import Part
 from numl_polars.objects.rows import event_rows
 from numl_polars.schema import (
     DEPOSIT_POSITION,
@@ -53,7 +52,7 @@ DEFAULT_SIZE = 1.0
 _VERTICES = (VERTEX, tuple(name.replace("_corr", "") for name in VERTEX))
 
 
-class Voxels(Part):
+class Voxels(MapPart):
     """Nodes ``voxel``, the bins of the volume in which there is something; or, dense, arrays ``volume``.
 
     Voxels are sorted by x, y and z. Their attributes, for N of them: ``coordinates`` (N, 3) bins, ``x``
@@ -85,8 +84,6 @@ class Voxels(Part):
     dense
         Arrays in place of nodes. They take planes x X x Y x Z values an event, in memory too.
     """
-
-    kernels = KERNELS
 
     source: Source = "deposits"
     window: Window = "whole"
@@ -179,6 +176,7 @@ class Voxels(Part):
             kept=formation.kept,
             dense=self._dense_shape(formation.batch, len(formation.scheme.planes)),
             num_planes=None,
+            prefix=self.prefix("volume" if self.dense else "voxel", formation.scheme),
         )
         yield from layout.places()
         yield layout.attribute("x", formed.values.astype(np.float32))

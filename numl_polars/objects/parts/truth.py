@@ -29,6 +29,11 @@ class SemanticTruth(Part):
     -1 for hits of no particle, and of classes that are not trained.
     """
 
+    def columns(self, events: TableListing, scheme: "TrainingObject") -> Mapping[str, Sequence[str]]:
+        """See `Part.columns`."""
+        _need_labels(scheme, "semantic truth")
+        return {}
+
     def attributes(self, formation: "Formation") -> Iterable[Attribute]:
         """See `Part.attributes`."""
         hits = formation.hits
@@ -43,6 +48,11 @@ class InstanceTruth(Part):
     ``particle-truth-NAME`` for other layers. Instances are those that have a hit, numbered from 0 by their
     labels.
     """
+
+    def columns(self, events: TableListing, scheme: "TrainingObject") -> Mapping[str, Sequence[str]]:
+        """See `Part.columns`."""
+        _need_labels(scheme, "instance truth")
+        return {}
 
     def attributes(self, formation: "Formation") -> Iterable[Attribute]:
         """See `Part.attributes`."""
@@ -65,8 +75,7 @@ class DetailedTruth(Part):
 
     def columns(self, events: TableListing, scheme: "TrainingObject") -> Mapping[str, Sequence[str]]:
         """See `Part.columns`."""
-        if not scheme.particle_layers:
-            raise OptionError("detailed truth needs particle labels")
+        _need_labels(scheme, "detailed truth")
         return {"particle_table": ("g4_id", "parent_id", "type")}
 
     def attributes(self, formation: "Formation") -> Iterable[Attribute]:
@@ -99,6 +108,11 @@ class EdgeTruth(Part):
     """``edge_label`` of triangulation edges, ``edge_label_NAME`` of other layers, where a scheme has such."""
 
     kernels = ("objects.hit_edges",)
+
+    def columns(self, events: TableListing, scheme: "TrainingObject") -> Mapping[str, Sequence[str]]:
+        """See `Part.columns`."""
+        _need_labels(scheme, "edge truth")
+        return {}
 
     def attributes(self, formation: "Formation") -> Iterable[Attribute]:
         """See `Part.attributes`."""
@@ -165,6 +179,11 @@ def trained_codes(scheme: Scheme, codes: Int64s) -> Int64s:
 def instance_store(layer: str) -> str:
     """Name of the nodes that are a layer's instances."""
     return "particle-truth" if layer == SEMANTIC else f"particle-truth-{layer}"
+
+
+def _need_labels(scheme: "TrainingObject", what: str) -> None:
+    if not scheme.particle_layers:
+        raise OptionError(f"{what} needs particle labels")
 
 
 def _compact(scheme: Scheme) -> np.dtype[np.signedinteger]:

@@ -287,3 +287,27 @@ def test_maps__as_parts_of_one_object_and_as_tensors(tmp_path: Path) -> None:
     assert data["pixel"].num_nodes == len(data["pixel"].plane)
     assert data["hit"].num_nodes == 75
     assert data["pixel"].x.sum() == pytest.approx(float(data["hit"].x[:, 0].sum()), rel=1e-5)
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_graph__with_maps_has_the_truth_of_each(tmp_path: Path, dense: bool) -> None:
+    path = write_events(tmp_path / "e.h5", [simple_event(), without_rows(simple_event()), simple_event(30)])
+    extent, box = ((-1e4, 1e4), (-1e4, 1e4)), ((-1e4, 1e4),) * 3
+    pixel = nl.parts.Pixels(bins=(8, 16), extent=extent, dense=dense)
+    voxel = nl.parts.Voxels(source="spacepoints", bins=5, box=box, dense=dense)
+    options: dict[str, Any] = {"particle_labels": LABELS, "lower_bound": 0}
+    with nl.open(path) as file:
+        batch = nl.Batch(file, 0, 3)
+        both = nl.HitGraph(parts=[pixel, voxel], **options).build(batch).objects
+        graph = nl.HitGraph(**options).build(batch).objects
+        alone = nl.PixelMap(bins=(8, 16), extent=extent, dense=dense, **options).build(batch)
+    cells = ("image", "volume") if dense else ("pixel", "voxel")
+    assert len(both) == len(alone.objects) > 0
+    for name, arrays in zip(both.names, both, strict=True):
+        for key, expected in graph.arrays(graph.names.index(name)).items():
+            np.testing.assert_array_equal(arrays[key], expected)
+        own = alone.objects.arrays(alone.objects.names.index(name))
+        for key, expected in own.items():
+            other = key.startswith(("window/", "particle-truth/"))
+            np.testing.assert_array_equal(arrays[f"{cells[0]}-{key}" if other else key], expected)
+        assert arrays[f"{cells[1]}-window/lower"].shape == (1, 3)
