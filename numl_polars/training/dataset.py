@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Int64s = NDArray[np.int64]
 Paths = str | Path | Sequence[str | Path]
+_OPTIONS = ("paths", "split", "splits", "transform", "classes", "writable")
 
 
 class Dataset(torch.utils.data.Dataset["HeteroData"]):
@@ -41,6 +42,9 @@ class Dataset(torch.utils.data.Dataset["HeteroData"]):
         Called with each object, which it may change and must return; batches are then made object by object.
     classes
         What the caller takes the classes to be, by the name of their list: ``{"semantic_classes": (…)}``.
+    writable
+        Copy what would be a view of the file, so that tensors of single objects may be changed in place;
+        `transform` and batches are given such in any case.
 
     Raises
     ------
@@ -59,12 +63,14 @@ class Dataset(torch.utils.data.Dataset["HeteroData"]):
         splits: Splits | None = None,
         transform: "Callable[[HeteroData], HeteroData] | None" = None,
         classes: Mapping[str, Sequence[str]] | None = None,
+        writable: bool = False,
     ) -> None:
         self.paths = [Path(path)] if isinstance(path, str | Path) else [Path(one) for one in path]
         self.split = split
         self.splits = splits
         self.transform = transform
         self.classes = classes
+        self.writable = writable
         if not self.paths:
             raise OptionError("no training file is named")
         if split is not None and split not in SPLIT_NAMES:
@@ -80,7 +86,7 @@ class Dataset(torch.utils.data.Dataset["HeteroData"]):
         self.rows = self._split_rows()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: self.__dict__[name] for name in ("paths", "split", "splits", "transform", "classes")}
+        return {name: self.__dict__[name] for name in _OPTIONS}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -93,15 +99,19 @@ class Dataset(torch.utils.data.Dataset["HeteroData"]):
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, i: int) -> "HeteroData":
-        """Object `i` of the split; its tensors are its own, and may be changed in place."""
+        """Object `i` of the split.
+
+        Without `transform` and `writable`, tensors of an uncompressed Arrow file are views of it wherever it
+        holds them as they are. No tensor can be read-only: a change in place would end the process.
+        """
         if not -len(self) <= i < len(self):
             raise IndexError(f"no object {i} in a split of {len(self):,}")
         reader, row = self._find(int(self.rows[i]))
-        # a tensor cannot be read-only: to change one that is a view of a mapped file ends the process
-        arrays = {
-            name: array if array.flags.writeable else array.copy()
-            for name, array in reader.arrays(row).items()
-        }
+        arrays = reader.arrays(row)
+        if self.writable or self.transform is not None:
+            arrays = {
+                name: array if array.flags.writeable else array.copy() for name, array in arrays.items()
+            }
         data = hetero_data(arrays)
         return data if self.transform is None else self.transform(data)
 

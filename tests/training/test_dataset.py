@@ -4,12 +4,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
 import numl_polars as nl
 from numl_polars.errors import InputError, OptionError
-from numl_polars.output.arrow import ArrowWriter
+from numl_polars.output.arrow import ArrowReader, ArrowWriter
 from numl_polars.output.layout import GraphMetadata
 from numl_polars.training import DataLoader, Dataset
 from tests.output.builder import METADATA, batch_of, graph, graphs
@@ -51,9 +52,22 @@ def test_dataset__formats_agree(small: dict[str, Path]) -> None:
             assert_same_batch(one, other)
 
 
+def test_dataset__tensors_are_views_of_the_mapped_file(small: dict[str, Path]) -> None:
+    dataset = Dataset(small["arrow"])
+    (reader,) = dataset.readers
+    assert isinstance(reader, ArrowReader)
+    content = pa.py_buffer(reader._pages)
+    inside = range(content.address, content.address + content.size)
+    assert dataset[5]["hit"].x.data_ptr() in inside
+    assert dataset[5]["hit"].x.data_ptr() == dataset[5]["hit"].x.data_ptr()
+    assert Dataset(small["arrow"], writable=True)[5]["hit"].x.data_ptr() not in inside
+    changed = Dataset(small["arrow"], transform=lambda data: data)[5]
+    assert changed["hit"].x.data_ptr() not in inside
+
+
 @pytest.mark.parametrize("name", ["arrow", "hdf5", "pt"])
 def test_dataset__objects_may_be_changed(small: dict[str, Path], name: str) -> None:
-    dataset = Dataset(small[name])
+    dataset = Dataset(small[name], writable=True)
     before = [store.to_dict() for store in dataset[5].stores]
     for store in dataset[5].stores:
         for value in store.to_dict().values():
