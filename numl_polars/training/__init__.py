@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from numl_polars.training.collate import collate
+    from numl_polars.training.batches import collate
     from numl_polars.training.dataset import Dataset
     from numl_polars.training.lightning import DataModule
     from numl_polars.training.loader import DataLoader
@@ -18,7 +18,7 @@ _HOMES = {
     "DataLoader": "loader",
     "DataModule": "lightning",
     "Dataset": "dataset",
-    "collate": "collate",
+    "collate": "batches",
 }
 
 __all__ = ["BalancedSampler", "DataLoader", "DataModule", "Dataset", "collate"]

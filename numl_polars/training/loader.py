@@ -5,7 +5,7 @@ from typing import Any
 
 import torch.utils.data
 
-from numl_polars.training.collate import collate
+from numl_polars.training.batches import collate
 
 
 class DataLoader(torch.utils.data.DataLoader[Any]):

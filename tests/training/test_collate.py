@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -234,3 +236,12 @@ def test_collate__batches_of_threads(small: dict[str, Path]) -> None:
         found = list(pool.map(lambda three: collate(dataset.__getitems__(three)), places * 3))
     for one, other in zip(found, expected * 3, strict=True):
         assert_same_batch(one, other)
+
+
+def test_training__names_are_not_hidden_by_modules() -> None:
+    script = (
+        "import numl_polars.training as training; from numl_polars.training import DataLoader\n"
+        "print(all(callable(getattr(training, name)) for name in training.__all__))"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "True"
