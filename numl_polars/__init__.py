@@ -1,4 +1,4 @@
-"""From NuML neutrino event files to labelled training graphs: columnar, parallel, exact.
+"""From NuML neutrino event files to labelled training objects: columnar, parallel, exact.
 
 The names below are all of the public interface; each is imported when it is first used.
 """

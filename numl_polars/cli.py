@@ -13,7 +13,7 @@ from numl_polars.process import process_command
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="numl-polars")
 def cli() -> None:
-    """From NuML neutrino event files to labelled training graphs."""
+    """From NuML neutrino event files to labelled training objects."""
 
 
 @cli.command()
@@ -97,9 +97,10 @@ def merge(
     overwrite: bool,
     debug: bool,
 ) -> None:
-    """Merge training files INPUTS, in this order, into one file OUT with train, validation and test samples.
+    """Merge training files into one, with samples.
 
-    All are of one format: HDF5, Arrow, or folders of .pt files.
+    The objects of INPUTS become those of OUT, in this order, with train, validation and test samples. All
+    files are of one format: HDF5, Arrow, or folders of .pt files.
     """
     from numl_polars.output.merge import merge as run
     from numl_polars.output.splits import Splits
@@ -139,7 +140,10 @@ def merge(
 def convert(
     source: Path, output: Path, format: str | None, compression: str, overwrite: bool, debug: bool
 ) -> None:
-    """Convert the training file IN, with its samples, to HDF5, Arrow, or a folder of .pt files."""
+    """Convert a training file to another format.
+
+    The objects of IN, their samples and classes become those of OUT: HDF5, Arrow, or a folder of .pt files.
+    """
     from rich.console import Console
     from rich.progress import Progress
 

@@ -98,12 +98,14 @@ def _checking(cls: type[Parameters]) -> Callable[..., None]:
     """Constructor of a class that raises ``cls.fault`` for a value that is not of its parameter's kind."""
     make = cls.__init__
     kinds = {field.name: _plain_kinds(field.type) for field in fields(cls)}  # type: ignore[arg-type]
+    defaults = {field.name: field.default for field in fields(cls)}  # type: ignore[arg-type]
 
     @wraps(make)
     def init(self: Parameters, *args: Any, **values: Any) -> None:
         for name, value in values.items():
             known = kinds.get(name, ())
-            if known and not any(fits(value) for _, fits in known):
+            # a default need not be of the kind that is annotated: `threshold: float = None`
+            if known and value is not defaults[name] and not any(fits(value) for _, fits in known):
                 words = [word for word, _ in known]
                 wanted = " or ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
                 raise cls.fault(f"{self.name}: {name} is {value!r}; it must be {wanted}")

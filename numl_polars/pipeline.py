@@ -125,8 +125,8 @@ def process(  # type: ignore[misc]  # the overloads tell what comes back, this w
     batch_bytes
         Bytes of input that a rank holds at a time.
     progress
-        Called on rank 0 with what is going on (``"events"``, ``"merge"``), how much of it is done, and how
-        much there is, over all ranks.
+        Called on rank 0 with what is going on (``"kernels"``, ``"events"``, ``"merge"``), how much of it is
+        done, and how much there is, over all ranks.
     ranks
         The ranks; by default those under which the program was started.
 
@@ -166,7 +166,7 @@ def process(  # type: ignore[misc]  # the overloads tell what comes back, this w
         plan = ranks.on_first(lambda: make_plan(events, schemes, ranks.size))
         events.share_offsets(plan.offsets)
     with stages("compile"):
-        ranks.on_first(lambda: compile_kernels(schemes.values()))
+        ranks.on_first(lambda: compile_kernels(schemes.values(), progress))
         compile_kernels(schemes.values())
 
     options = {"format": format, "batch_bytes": batch_bytes, "splits": str(splits)}
@@ -283,14 +283,17 @@ def _columns(events: EventFile, objects: Mapping[str, TrainingObject]) -> dict[s
 _KERNELS = ("events.matching", "labels.ancestry", "labels.deposits", "objects.ranking", "tables.byte_kernels")
 
 
-def compile_kernels(objects: Iterable[TrainingObject] = ()) -> None:
+def compile_kernels(objects: Iterable[TrainingObject] = (), progress: Progress | None = None) -> None:
     """Compile the kernels that all objects use, and those of these, or load them from disk.
 
-    The cache on disk must not be written by two ranks at once.
+    The cache on disk must not be written by two ranks at once. The first time takes half a minute.
     """
     own = [module for scheme in objects for part in scheme.all_parts for module in part.kernels]
-    for module in dict.fromkeys([*_KERNELS, *own]):
+    modules = list(dict.fromkeys([*_KERNELS, *own]))
+    for done, module in enumerate(modules, 1):
         import_module(f"numl_polars.{module}")
+        if progress is not None:
+            progress("kernels", done, len(modules))
 
 
 def _facts(events: EventFile, scheme: TrainingObject, **options: Any) -> dict[str, Any]:
