@@ -20,12 +20,14 @@ class Parameters(ABC):  # noqa: B024
     An annotated attribute, ``threshold: float = 0.1``, is a parameter: an argument of the constructor, by
     name. Equal parameters make equal objects. A class that says ``is_base=True`` has none of its own.
 
-    What is given for a parameter that is a bool, int, float, str or Sequence, or one of several of these,
-    must be such a thing: `fault` is raised otherwise.
+    With `checks_kinds`, what is given for a parameter that is a bool, int, float, str or Sequence, or one of
+    several of these, must be such a thing: `fault` is raised otherwise.
     """
 
     fault: ClassVar[type[NumlError]] = OptionError
     """What is raised where a class, or its parameters, contradict themselves."""
+    checks_kinds: ClassVar[bool] = False
+    """Whether values must be of the kinds that are annotated; labelling schemes check theirs by meaning."""
 
     def __init_subclass__(cls, *, is_base: bool = False, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -43,7 +45,8 @@ class Parameters(ABC):  # noqa: B024
         for name in inherited.keys() & vars(cls).keys() - cls.__annotations__.keys():
             cls.__annotations__[name] = inherited[name]
         dataclass(frozen=True, kw_only=True)(cls)
-        cls.__init__ = _checking(cls)  # type: ignore[method-assign]
+        if cls.checks_kinds:
+            cls.__init__ = _checking(cls)  # type: ignore[method-assign]
 
     @property
     def name(self) -> str:

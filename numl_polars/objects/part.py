@@ -20,6 +20,7 @@ class Part(Parameters, is_base=True):
     leaving out, and its attributes for the events that are kept.
     """
 
+    checks_kinds = True
     kernels: ClassVar[tuple[str, ...]] = ()
     """Modules of this package whose kernels it uses, as ``objects.hit_edges``; they are compiled before."""
 

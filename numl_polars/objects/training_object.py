@@ -87,6 +87,8 @@ class TrainingObject(Parameters):
         An option has no meaning, or needs another.
     """
 
+    checks_kinds = True
+
     particle_labels: ParticleScheme | Mapping[str, ParticleScheme] | None = None
     event_labels: EventScheme | Mapping[str, EventScheme] | None = None
     vertex: bool = False

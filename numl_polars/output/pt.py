@@ -188,7 +188,8 @@ class PtReader:
         for name, kind in self.kinds.items():
             if not kind.holds(arrays[name]):
                 raise InputError(f"'{name}' is not what the index says in {path}")
-        event = tuple(int(arrays[name]) for name in EVENT_ATTRIBUTES if name in arrays)
+        numbers = [arrays[name] for name in EVENT_ATTRIBUTES if name in arrays]
+        event = tuple(number.item() for number in numbers if number.ndim == 0 and number.dtype.kind in "iu")
         if len(event) == len(EVENT_ATTRIBUTES) and event_of(self.names[row]) not in (None, event):
             run, subrun, number = event
             raise InputError(f"{path} holds the object of run {run}, subrun {subrun}, event {number}")
