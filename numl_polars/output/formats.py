@@ -170,15 +170,26 @@ def open_objects(path: str | Path) -> ObjectReader:
 def is_own(path: Path) -> bool:
     """Whether this program wrote the training file, or folder."""
     try:
-        if format_of(path).is_folder:
-            metadata: GraphMetadata | None = read_index(path).metadata
-        else:
-            reader = open_objects(path)
-            metadata = reader.metadata
-            reader.close()
+        metadata = _metadata(path, format_of(path))
     except InputError:
         return False
     return metadata is not None and str(metadata.provenance.get("program", "")).startswith("numl-polars ")
+
+
+def _metadata(path: Path, known: Format) -> GraphMetadata | None:
+    """File-level content, without the objects where that takes less."""
+    if known.is_folder:
+        return read_index(path).metadata
+    if known.name == "hdf5":
+        from numl_polars.output.hdf5_content import read_metadata
+        from numl_polars.output.hdf5_objects import reading
+        from numl_polars.tables.opening import open_hdf5
+
+        with open_hdf5(path) as file, reading(path):
+            return read_metadata(file)
+    reader = known.reader(path)
+    reader.close()
+    return reader.metadata
 
 
 def _first_bytes(path: Path) -> bytes:
