@@ -21,6 +21,7 @@ def test_process__python_equals_command(events: Path, base: Graphs, tmp_path: Pa
     assert graphs.names == [name_of(event) for event in kept]
     assert all(graphs.records[name] == base.records[name] for name in graphs.names)
     assert (report.num_events, report.num_kept) == (10, len(kept))
+    calls = [one for one in calls if one[0] != "kernels"]
     assert calls[:10] == [("events", done, 10) for done in range(1, 11)]
     steps = 2 * len(kept)
     assert calls[10:] == [("merge", done, steps) for done in range(1, steps + 1)]
