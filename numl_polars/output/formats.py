@@ -204,4 +204,9 @@ def _first_bytes(path: Path) -> bytes:
 
 def _named(name: str) -> Any:
     module, _, member = name.partition(".")
-    return getattr(import_module(f"numl_polars.output.{module}"), member)
+    try:
+        return getattr(import_module(f"numl_polars.output.{module}"), member)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise OptionError(f"format {module} needs torch: pip install 'numl-polars[torch]'") from error

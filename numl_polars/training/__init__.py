@@ -27,7 +27,15 @@ __all__ = ["BalancedSampler", "DataLoader", "DataModule", "Dataset", "collate"]
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    try:
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in ("torch", "torch_geometric"):
+            raise
+        raise ImportError(
+            f"numl_polars.training needs {missing}: pip install 'numl-polars[torch]'"
+        ) from error
     globals()[name] = value
     return value
 

@@ -196,3 +196,22 @@ def test_has_all_nodes__edges_and_scalars_may_be_none() -> None:
 
 def test_samples_of__file_that_was_not_merged(tmp_path: Path) -> None:
     assert samples_of(write_events(tmp_path / "a.h5", 1)) == {}
+
+
+def test_formats__without_torch_say_what_is_missing() -> None:
+    script = """
+import sys
+sys.modules["torch"] = None
+from numl_polars.output.formats import FORMATS
+import numl_polars as nl
+for ask in (lambda: FORMATS["pt"].writer("a.pt", None), lambda: nl.training.Dataset):
+    try:
+        ask()
+    except (nl.OptionError, ImportError) as error:
+        print(error)
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert set(run.stdout.splitlines()) == {
+        "format pt needs torch: pip install 'numl-polars[torch]'",
+        "numl_polars.training needs torch: pip install 'numl-polars[torch]'",
+    }
