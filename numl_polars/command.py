@@ -5,12 +5,15 @@ import re
 import signal
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from numl_polars.errors import NumlError, OptionError, RankError
-from numl_polars.mpi import launched
+from numl_polars.mpi import World, launched
+from numl_polars.timing import Progress
 
 DONE, FAULT, USAGE = 0, 1, 2
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
@@ -50,6 +53,38 @@ class EventRange(click.ParamType[slice]):
 def names(text: str) -> tuple[str, ...]:
     """The names of a list with commas."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+@contextmanager
+def progress_bar(ranks: World, *, wanted: bool | None = None) -> Iterator[Progress | None]:
+    """Bar on rank 0; None elsewhere, if not `wanted`, and, unless it is, where the output is no terminal."""
+    from rich.console import Console
+
+    console = Console(stderr=True, force_terminal=wanted)
+    if ranks.rank > 0 or not console.is_terminal:
+        yield None
+        return
+    from rich import progress
+
+    with progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("{task.fields[rate]}"),
+        progress.TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    ) as bar:
+        tasks = {}
+
+        def advance(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, rate="")
+            task = tasks[stage]
+            speed = bar.tasks[task].speed
+            bar.update(task, completed=done, total=total, rate=f"{speed:,.0f}/s" if speed else "")
+
+        yield advance
 
 
 def command_line(command: click.Command) -> None:

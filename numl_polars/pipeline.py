@@ -5,7 +5,7 @@ a batch at a time; when all are done the ranks' files take their names, and rank
 """
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -34,10 +34,9 @@ from numl_polars.output.targets import Targets
 from numl_polars.overlap import overlapped
 from numl_polars.product import Product, Share
 from numl_polars.threads import num_cores
-from numl_polars.timing import Stages
+from numl_polars.timing import Progress, Stages
 
 Int64s = NDArray[np.int64]
-Progress = Callable[[str, int, int], None]
 Source = EventFile | str | Path
 
 

@@ -3,19 +3,16 @@
 It reads options and calls the pipeline; nothing else prints or exits.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from numl_polars.command import Bytes, EventRange, command_line, names
+from numl_polars.command import Bytes, EventRange, command_line, names, progress_bar
 
 if TYPE_CHECKING:
-    from numl_polars.mpi import World
     from numl_polars.output.report import RunReport
-    from numl_polars.pipeline import Progress
 
 EXAMPLES = """\b
 Examples:
@@ -222,7 +219,7 @@ def process_command(
     objects = load_objects(object_, labels, given)
     shares = Splits.parse(splits, seed=seed, by=split_by)  # type: ignore[arg-type]
     ranks = world()
-    with _progress_bar(ranks, wanted=progress) as advance:
+    with progress_bar(ranks, wanted=progress) as advance:
         reports = process(
             events,
             objects if len(objects) > 1 else next(iter(objects.values())),
@@ -285,38 +282,6 @@ def _limit(text: str) -> float | None:
         raise click.BadParameter(
             f"{text!r} is neither a number nor 'none'", param_hint="--max-integral"
         ) from None
-
-
-@contextmanager
-def _progress_bar(ranks: "World", *, wanted: bool | None) -> "Iterator[Progress | None]":
-    """Bar on rank 0; None elsewhere, if not `wanted`, and, unless it is, where the output is no terminal."""
-    from rich.console import Console
-
-    console = Console(stderr=True, force_terminal=wanted)
-    if ranks.rank > 0 or not console.is_terminal:
-        yield None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    ) as bar:
-        tasks = {}
-
-        def advance(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bar.add_task(stage, rate="")
-            task = tasks[stage]
-            speed = bar.tasks[task].speed
-            bar.update(task, completed=done, total=total, rate=f"{speed:,.0f}/s" if speed else "")
-
-        yield advance
 
 
 def main() -> None:

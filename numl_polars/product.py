@@ -23,9 +23,7 @@ from numl_polars.output.protocols import ObjectWriter
 from numl_polars.output.report import LayerReport, RunReport
 from numl_polars.output.splits import Splits
 from numl_polars.output.targets import Targets
-from numl_polars.timing import Stages
-
-Progress = Callable[[str, int, int], None]
+from numl_polars.timing import Progress, Stages
 
 
 @dataclass

@@ -1,8 +1,11 @@
-"""Seconds spent in the stages of a run."""
+"""Seconds spent in the stages of a run, and how far it is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
+
+Progress = Callable[[str, int, int], None]
+"""Told on rank 0: what is going on, how much of it is done, how much there is."""
 
 
 class Stages:

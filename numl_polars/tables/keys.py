@@ -72,6 +72,21 @@ def event_offsets(table: StoredTable, ids: Ids, warn: Callable[[str], None]) -> 
     return offsets
 
 
+def event_of_rows(offsets: Int64s, begin: int, end: int) -> Int64s:
+    """Event of each row in ``[begin, end)``, int64 (end - begin,): what `event_id.seq` holds of them."""
+    first = int(np.searchsorted(offsets, begin, side="right")) - 1
+    last = int(np.searchsorted(offsets, end, side="left"))
+    bounds = np.clip(offsets[first : last + 1], begin, end)
+    return np.repeat(np.arange(first, max(last, first)), np.diff(bounds))
+
+
+def seq_cnt_lines(offsets: Int64s) -> Int64s:
+    """Lines of `event_id.seq_cnt`, int64 (events with rows, 2): event, number of its rows."""
+    counts = np.diff(offsets)
+    events = np.flatnonzero(counts)
+    return np.stack([events, counts[events]], axis=1)
+
+
 def _offsets(counts: Int64s) -> Int64s:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from polars.io.plugins import register_io_source
 
 from numl_polars.schema import EVENT_INDEX
+from numl_polars.tables.keys import event_of_rows
 
 if TYPE_CHECKING:
     from numl_polars.tables.store import StoredTable
@@ -74,18 +75,10 @@ def read_frame(table: "StoredTable", offsets: Int64s, names: list[str], begin: i
     columns: dict[str, pl.Series] = {}
     for name in names:
         if name == EVENT_INDEX:
-            columns[name] = pl.Series(name, _event_index(offsets, begin, end))
+            columns[name] = pl.Series(name, event_of_rows(offsets, begin, end))
         else:
             columns[name] = pl.Series(name, pl.from_arrow(stored[name]))
     return pl.DataFrame(columns)
-
-
-def _event_index(offsets: Int64s, begin: int, end: int) -> Int64s:
-    """Event of each row in ``[begin, end)``."""
-    first = int(np.searchsorted(offsets, begin, side="right")) - 1
-    last = int(np.searchsorted(offsets, end, side="left"))
-    bounds = np.clip(offsets[first : last + 1], begin, end)
-    return np.repeat(np.arange(first, max(last, first)), np.diff(bounds))
 
 
 def _row_ranges(offsets: Int64s, start: int, stop: int, predicate: pl.Expr | None) -> list[tuple[int, int]]:
