@@ -270,6 +270,7 @@ def make_plan(events: EventFile, objects: Mapping[str, TrainingObject], num_rank
         A table or column that an object needs is missing, or a table's keys are wrong beyond repair.
     """
     columns = _columns(events, objects)
+    events.load_offsets(columns)
     offsets = {table: events.offsets(table) for table in columns}
     num_bytes = np.zeros(len(events.ids), np.int64)
     for table, names in columns.items():

@@ -92,7 +92,7 @@ class EventFile(Sequence[Event]):
 
     def learn(self, contents: Contents) -> None:
         """Take what another rank has found in these files, in place of looking."""
-        self._storage.contents = contents
+        self._storage.learn(contents)
 
     def file_of(self, event: int) -> Path:
         """File that an event, an `event_index`, stands in."""
@@ -166,6 +166,10 @@ class EventFile(Sequence[Event]):
             There is no such table, or its keys are wrong and cannot be rebuilt.
         """
         return self._storage.event_offsets(table)
+
+    def load_offsets(self, tables: Iterable[str]) -> None:
+        """Find `offsets` of several tables at once: each file is opened once for all of them."""
+        self._storage.load_offsets(tables)
 
     def scan(self, table: str, *, rows: tuple[int, int] | None = None) -> pl.LazyFrame:
         """LazyFrame of a table within the range, `event_index` first; nothing is read yet.

@@ -1,11 +1,10 @@
 """What all ranges of the same open files share: the tables as one, and which rows are whose."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -15,11 +14,10 @@ from numl_polars.errors import InputError
 from numl_polars.schema import EVENT_TABLE
 from numl_polars.tables.joined import JoinedTable
 from numl_polars.tables.keys import event_offsets
-from numl_polars.tables.opened import FilePool, OpenedFile, Renamed
+from numl_polars.tables.opened import FilePool, Renamed
 from numl_polars.tables.store import TableDescription
 
 Int64s = NDArray[np.int64]
-T = TypeVar("T")
 
 
 class EventFileWarning(UserWarning):
@@ -42,8 +40,10 @@ class Contents:
         Members of files that are no tables.
     num_bytes
         Size of each file.
-    descriptions, offsets
-        Of the tables that were asked for: what each file has of them; rows of every event.
+    descriptions
+        What is in the tables of each file; None if none was asked for.
+    offsets
+        Rows of every event in the tables that were asked for.
     """
 
     ids: NDArray[np.int32]
@@ -51,7 +51,7 @@ class Contents:
     tables: Sequence[tuple[str, ...]]
     strays: tuple[str, ...]
     num_bytes: Sequence[int]
-    descriptions: dict[str, Sequence[TableDescription | None]] = field(default_factory=dict)
+    descriptions: Sequence[Mapping[str, TableDescription]] | None = None
     offsets: dict[str, Int64s] = field(default_factory=dict)
 
 
@@ -78,7 +78,7 @@ class Storage:
         self.files = FilePool(paths, renamed)
         self._joined: dict[str, JoinedTable] = {}
         if contents is not None:
-            self.contents = contents
+            self.learn(contents)
             return
         self.contents = _look_at(self.files)
         if self.occurrence is not None:
@@ -124,50 +124,60 @@ class Storage:
         if name not in self.tables:
             raise InputError(f"{self.name} has no table {name!r} (has {', '.join(self.tables)})")
         if name not in self._joined:
-            known = self.contents.descriptions
-            if name not in known:
-                known[name] = self._of_each(name, lambda _, file: file.tables[name].description)
-            self._joined[name] = JoinedTable(name, self.files, known[name])
+            self._describe()
+            found = [known.get(name) for known in self.files.known]
+            self._joined[name] = JoinedTable(name, self.files, found)
         return self._joined[name]
+
+    def _describe(self) -> None:
+        """Have all tables of all files described."""
+        if self.contents.descriptions is None:
+            for number in range(len(self.paths)):
+                with self.files.opened(number) as file:
+                    found = {name: table.description for name, table in file.tables.items()}
+                    self.files.known[number].update(found)
+            self.contents.descriptions = self.files.known
+
+    def learn(self, contents: Contents) -> None:
+        """Take what another rank has found."""
+        self.contents = contents
+        for known, found in zip(self.files.known, contents.descriptions or (), strict=False):
+            known.update(found)
 
     def event_offsets(self, name: str) -> Int64s:
         """Rows of every event in a table, int64 (events + 1,)."""
-        known = self.contents.offsets
-        if name not in known:
-            known[name] = np.arange(len(self.ids) + 1) if name == EVENT_TABLE else self._read_offsets(name)
-        return known[name]
+        self.load_offsets([name])
+        return self.contents.offsets[name]
 
-    def _read_offsets(self, name: str) -> Int64s:
-        row_starts, starts = self.table(name).row_starts, self.contents.starts
-        faults: list[str] = []
-
-        def of_file(number: int, file: OpenedFile) -> Int64s:
-            ids = self.ids[starts[number] : starts[number + 1]]
-            offsets = event_offsets(file.tables[name], ids, faults.append)
-            # of checks here and there in the table
-            file.raw.kept.clear()
-            return offsets
-
-        offsets = np.empty(len(self.ids) + 1, np.int64)
-        offsets[-1] = row_starts[-1]
-        for number, found in enumerate(self._of_each(name, of_file)):
+    def load_offsets(self, names: Iterable[str]) -> None:
+        """Find the rows of every event in some tables, with one look at each file."""
+        missing = [name for name in names if name not in self.contents.offsets]
+        if EVENT_TABLE in missing:
+            self.contents.offsets[EVENT_TABLE] = np.arange(len(self.ids) + 1)
+            missing.remove(EVENT_TABLE)
+        if not missing:
+            return
+        starts, row_starts = self.contents.starts, {name: self.table(name).row_starts for name in missing}
+        found = {name: np.empty(len(self.ids) + 1, np.int64) for name in missing}
+        faults: dict[str, list[str]] = {name: [] for name in missing}
+        for number, tables in enumerate(self.contents.tables):
             own = slice(starts[number], starts[number + 1])
-            offsets[own] = row_starts[number] + (0 if found is None else found[:-1])
-        if faults:
-            others = len(faults) - 1
-            self._warn(faults[0] + (f" (and {others} more such faults in other files)" if others else ""))
-        return offsets
-
-    def _of_each(self, name: str, look: Callable[[int, OpenedFile], T]) -> list[T | None]:
-        """What `look` says of a table in each file, by number, None for files without it."""
-        found: list[T | None] = []
-        for number, names in enumerate(self.contents.tables):
-            if name not in names:
-                found.append(None)
-                continue
             with self.files.opened(number) as file:
-                found.append(look(number, file))
-        return found
+                for name in missing:
+                    rows: Int64s = np.zeros(1, np.int64)
+                    if name in tables:
+                        rows = event_offsets(file.tables[name], self.ids[own], faults[name].append)[:-1]
+                    found[name][own] = row_starts[name][number] + rows
+                # of checks here and there in the table
+                file.raw.kept.clear()
+        for name in missing:
+            found[name][-1] = row_starts[name][-1]
+            if len(self.paths) == 1:
+                for fault in faults[name]:
+                    self._warn(fault)
+            elif faults[name]:
+                self._warn(f"{faults[name][0]} (such faults in this table: {len(faults[name])})")
+        self.contents.offsets.update(found)
 
     def close(self) -> None:
         """Close all files."""

@@ -81,7 +81,7 @@ class JoinedTable:
             if len(there) == len(stored) and dtype is not None:
                 num_bytes = max(one.num_bytes for one in there)
                 place = (column.dataset, column.component, column.width)
-                found[name] = ScalarColumn(name, *place, dtype, num_bytes, column.chunk_rows)
+                found[name] = ScalarColumn(name, *place, dtype, num_bytes)
         return found
 
     def _stored(self, number: int, name: str) -> ScalarColumn | None:
@@ -131,16 +131,10 @@ class JoinedTable:
         InputError
             A column is missing.
         """
-        names = list(names)
-        self.require(names)
-        found: dict[int, int] = {}
         if len(self._descriptions) > 1:
-            return found
-        for column in {self.columns[name].dataset: self.columns[name] for name in names}.values():
-            if column.chunk_rows is not None:
-                values = column.chunk_rows * column.width
-                found[column.chunk_rows] = found.get(column.chunk_rows, 0) + values
-        return found
+            return {}
+        with self._files.opened(0) as file:
+            return file.tables[self.name].chunks(names)
 
     def read(self, names: Sequence[str], start: int, stop: int) -> dict[str, pa.Array]:
         """Rows ``[start, stop)`` of scalar columns as Arrow arrays; each dataset is read once.

@@ -5,16 +5,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
+from types import MappingProxyType
+from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from numl_polars.errors import InputError
-from numl_polars.schema import EVENT_ID, EVENT_TABLE
+from numl_polars.schema import EVENT_TABLE
 from numl_polars.tables.opening import open_hdf5
 from numl_polars.tables.raw_file import KEPT_BYTES, RawFile
-from numl_polars.tables.store import StoredTable
+from numl_polars.tables.store import StoredTable, TableDescription
 
 Renamed = Mapping[str, Mapping[str, str]]
 
@@ -31,6 +33,8 @@ class OpenedFile:
         Where it is.
     renamed
         By table, names under which columns are read, by what the file calls them.
+    known
+        What is known of its tables, if it was open before.
     kept_bytes
         Memory for decoded chunks that reading may come back to.
 
@@ -47,20 +51,28 @@ class OpenedFile:
         The file is missing, may not be read, is no HDF5 file, is truncated, or its tables cannot be listed.
     """
 
-    def __init__(self, path: Path, renamed: Renamed, kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(
+        self,
+        path: Path,
+        renamed: Renamed,
+        known: Mapping[str, TableDescription] = MappingProxyType({}),
+        kept_bytes: int = KEPT_BYTES,
+    ) -> None:
         self.path = path
         self._file = open_hdf5(path)
         try:
-            groups = {name: self._file.get(name) for name in self._file}
+            members = {name: _is_group(self._file, name) for name in self._file}
         except (RuntimeError, OSError, KeyError) as error:
             raise InputError(f"{path} is damaged: its tables cannot be listed: {error}") from error
         self.raw = RawFile(self._file, path, kept_bytes)
         self.tables = {
-            name: StoredTable(group, f"{name} of {path}", self.raw, renamed.get(name))
-            for name, group in groups.items()
-            if isinstance(group, h5py.Group)
+            name: StoredTable(
+                self._file, name, f"{name} of {path}", self.raw, renamed.get(name), known.get(name)
+            )
+            for name, is_group in members.items()
+            if is_group
         }
-        self.strays = tuple(name for name in groups if name not in self.tables)
+        self.strays = tuple(name for name, is_group in members.items() if not is_group)
 
     def read_ids(self) -> NDArray[np.int32]:
         """Run, subrun, event of every event, int32 (events, 3).
@@ -77,7 +89,7 @@ class OpenedFile:
         if table.event_id is None:
             raise InputError(f"{table.where} has no column 'event_id' of shape (events, 3)")
         try:
-            ids = table.read_rows(EVENT_ID, 0, len(table.event_id))
+            ids: NDArray[Any] = table.event_id[()]
         except (OSError, RuntimeError) as error:
             raise InputError(f"{table.where}: column 'event_id' cannot be read: {error}") from error
         wide = np.flatnonzero((ids != ids.astype(np.int32)).any(axis=1))
@@ -94,6 +106,16 @@ class OpenedFile:
         self._file.close()
 
 
+def _is_group(file: h5py.File, name: str) -> bool:
+    try:
+        return bool(h5py.h5o.get_info(file.id, name.encode()).type == h5py.h5o.TYPE_GROUP)
+    except (KeyError, RuntimeError):
+        if file.id.links.get_info(name.encode()).type == h5py.h5l.TYPE_HARD:
+            raise
+        # it leads nowhere
+        return False
+
+
 class FilePool:
     """Files that are opened when they are needed; of many, those used last stay open.
 
@@ -105,10 +127,16 @@ class FilePool:
         As of `OpenedFile`.
     most
         Files that stay open.
+
+    Attributes
+    ----------
+    known
+        What is known of the tables of each file, so that it is not looked at again.
     """
 
     def __init__(self, paths: Sequence[Path], renamed: Renamed, most: int = MOST_OPEN) -> None:
         self.paths = tuple(paths)
+        self.known: tuple[dict[str, TableDescription], ...] = tuple({} for _ in self.paths)
         self._renamed = renamed
         self._most = most
         self._open: OrderedDict[int, OpenedFile] = OrderedDict()
@@ -130,7 +158,8 @@ class FilePool:
                 raise InputError(f"{self.paths[number]} is closed")
             if number not in self._open:
                 kept = KEPT_BYTES // min(len(self.paths), self._most)
-                self._open[number] = OpenedFile(self.paths[number], self._renamed, kept)
+                path, known = self.paths[number], self.known[number]
+                self._open[number] = OpenedFile(path, self._renamed, known, kept)
             self._open.move_to_end(number)
             self._users[number] = self._users.get(number, 0) + 1
             file = self._open[number]

@@ -24,6 +24,7 @@ from numl_polars.tables.strings import Categories, string_width
 
 _CHUNK_SLOTS = 7
 _LARGEST_CACHED_CHUNK = 64 << 20
+_FEW_BYTES = 1 << 20
 
 NUMBERS: dict[str, pl.DataType] = {
     "i1": pl.Int8(),
@@ -47,8 +48,6 @@ class ScalarColumn:
     ----------
     num_bytes
         What a value takes while it is read.
-    chunk_rows
-        Rows of a chunk, None where the dataset has none.
     """
 
     name: str
@@ -57,7 +56,6 @@ class ScalarColumn:
     width: int
     dtype: pl.DataType
     num_bytes: int
-    chunk_rows: int | None
 
 
 @dataclass(frozen=True)
@@ -125,29 +123,41 @@ class StoredTable:
 
     Parameters
     ----------
-    group
-        Its HDF5 group.
+    file
+        The open file.
+    name
+        Its group.
     where
         Table and file, for messages.
-    file
+    raw
         The file's bytes, to read past HDF5 where that is faster.
     renamed
         Names under which columns are read, by what this file calls them; beside those of the schema.
+    description
+        What is known of it, if the file was open before.
     """
 
     def __init__(
         self,
-        group: h5py.Group,
+        file: h5py.File,
+        name: str,
         where: str,
-        file: RawFile | None = None,
+        raw: RawFile | None = None,
         renamed: Mapping[str, str] | None = None,
+        description: TableDescription | None = None,
     ) -> None:
-        self.name = group.name.strip("/")
+        self.name = name
         self.where = where
-        self._group = group
-        self._file = file
+        self._hdf5 = file
+        self._file = raw
         self._renamed = renamed or {}
         self._rows: dict[str, DatasetRows] = {}
+        if description is not None:
+            self.description = description
+
+    @cached_property
+    def _group(self) -> h5py.Group:
+        return self._hdf5[self.name]
 
     @cached_property
     def keys(self) -> dict[str, h5py.Dataset]:
@@ -185,7 +195,7 @@ class StoredTable:
                 continue
             try:
                 dataset = h5py.h5d.open(self._group.id, name.encode())
-                shape, dtype, chunks = dataset.shape, dataset.dtype, _chunks(dataset)
+                shape, dtype = dataset.shape, dataset.dtype
             except KeyError:
                 # a group, or a link that leads nowhere
                 continue
@@ -205,7 +215,7 @@ class StoredTable:
             called = self._renamed.get(name) or read_as(self.name, name, present)
             for component, scalar in enumerate(scalar_names(self.name, called, width)):
                 scalar = self._renamed.get(scalar, scalar)
-                columns[scalar] = ScalarColumn(scalar, name, component, width, kind, num_bytes, chunks)
+                columns[scalar] = ScalarColumn(scalar, name, component, width, kind, num_bytes)
         return TableDescription(self.where, columns, lengths, others)
 
     def require(self, names: Iterable[str]) -> None:
@@ -213,6 +223,25 @@ class StoredTable:
         missing = self.description.missing(names)
         if missing:
             raise InputError(f"{self.where}: {'; '.join(missing)}")
+
+    def chunks(self, names: Iterable[str]) -> dict[int, int]:
+        """Values that must be inflated together to read scalar columns, by the rows they span.
+
+        Over all chunked datasets of these columns, those of one chunk length taken together.
+
+        Raises
+        ------
+        InputError
+            A column is missing.
+        """
+        names = list(names)
+        self.require(names)
+        found: dict[int, int] = {}
+        for column in {self.columns[name].dataset: self.columns[name] for name in names}.values():
+            chunk = self._group[column.dataset].chunks
+            if chunk is not None:
+                found[chunk[0]] = found.get(chunk[0], 0) + chunk[0] * column.width
+        return found
 
     def read(self, names: Sequence[str], start: int, stop: int) -> dict[str, pa.Array]:
         """Rows ``[start, stop)`` of scalar columns as Arrow arrays; each dataset is read once.
@@ -258,15 +287,14 @@ class StoredTable:
         OSError
             They cannot be read.
         """
+        stored = self._group[dataset]
+        if stored.nbytes <= _FEW_BYTES:
+            # HDF5 is told less than is looked up to read past it
+            block: np.ndarray = stored[start:stop].reshape(stop - start, -1)
+            return block.astype(block.dtype.newbyteorder("="), copy=False)
         reading = Reading(self._rows_of(dataset), start, stop)
         run_readings([reading])
         return np.ascontiguousarray(reading.block())
-
-
-def _chunks(dataset: h5py.h5d.DatasetID) -> int | None:
-    """Rows of a chunk, None where there are none."""
-    creation = dataset.get_create_plist()
-    return int(creation.get_chunk()[0]) if creation.get_layout() == h5py.h5d.CHUNKED else None
 
 
 def _with_chunk_cache(group: h5py.Group, name: str) -> h5py.Dataset:
