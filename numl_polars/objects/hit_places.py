@@ -102,12 +102,15 @@ class HitPlaces:
         return np.asarray((tpc >= 0) & (tpc < self.detector.num_tpcs))
 
     def tpcs_of(self, hits: pl.DataFrame) -> Int64s:
-        """int64 (hits,): chamber of each hit, numbered through over the cryostats."""
+        """int64 (hits,): chamber of each hit, over all cryostats; -1 for one that is not known."""
         tpc: Int64s = hits[TPC].cast(pl.Int64).to_numpy()
         if self.cryostat is None or self.detector.tpcs is None:
             return tpc
         cryostat: Int64s = hits[self.cryostat].cast(pl.Int64).to_numpy()
-        return tpc + self.detector.tpcs * cryostat
+        known = (
+            (tpc >= 0) & (tpc < self.detector.tpcs) & (cryostat >= 0) & (cryostat < self.detector.cryostats)
+        )
+        return np.where(known, tpc + self.detector.tpcs * cryostat, -1)
 
     def positions_of(self, hits: pl.DataFrame) -> Float32s:
         """float32 (hits, 2): wire and time, or projection and drift, of each hit, offset by chamber."""
