@@ -12,6 +12,7 @@ from numl_polars.threads import share_cores
 
 if TYPE_CHECKING:
     from numl_polars import training as training
+    from numl_polars.detectors import Detector
     from numl_polars.errors import (
         InputError,
         LabelError,
@@ -55,6 +56,7 @@ _HOMES = {
     "Built": "objects.training_object",
     "CCQELabels": "labels.schemes.ccqe",
     "DeltaRayLabels": "labels.schemes.standard",
+    "Detector": "detectors",
     "EdgeLabels": "labels.edge_labels",
     "Event": "events.batch",
     "EventFile": "events.file",
@@ -102,6 +104,7 @@ __all__ = [
     "Built",
     "CCQELabels",
     "DeltaRayLabels",
+    "Detector",
     "EdgeLabels",
     "Event",
     "EventFile",

@@ -15,6 +15,7 @@ NAMES = [
     "Built",
     "CCQELabels",
     "DeltaRayLabels",
+    "Detector",
     "EdgeLabels",
     "Event",
     "EventFile",
