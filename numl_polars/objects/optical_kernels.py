@@ -55,15 +55,20 @@ def nearest_of_others(
     offsets, other_offsets
         int64 (events + 1,), rows of both by event.
     points, others
-        float64 (n, 2), (m, 2); one with a NaN is in no pair.
+        float64 (n, 2), (m, 2); one that is not finite is in no pair.
 
     Notes
     -----
     Rows of the whole batch, sorted by point, then the other. Of others at equal distance the first are taken.
     Compares each two of an event.
     """
-    pairs = np.empty((2, points.shape[0] * k), np.int64)
-    number = 0
+    room = most = 0
+    for event in range(offsets.size - 1):
+        own = min(k, other_offsets[event + 1] - other_offsets[event])
+        room += own * (offsets[event + 1] - offsets[event])
+        most = max(most, own)
+    pairs = np.empty((2, room), np.int64)
+    number, k = 0, most
     near = np.empty(k, np.int64)
     distances = np.empty(k, np.float64)
     for event in range(offsets.size - 1):
@@ -73,7 +78,7 @@ def nearest_of_others(
                 across = points[row, 0] - others[other, 0]
                 along = points[row, 1] - others[other, 1]
                 distance = across * across + along * along
-                if np.isnan(distance) or (found == k and distance >= distances[k - 1]):
+                if not np.isfinite(distance) or (found == k and distance >= distances[k - 1]):
                     continue
                 place = min(found, k - 1)
                 while place > 0 and distances[place - 1] > distance:

@@ -354,10 +354,11 @@ def test_follow_in_time__bounds_count_and_nan_does_not(function: Any) -> None:
 @pytest.mark.parametrize(
     "function", [nearest_of_others, nearest_of_others.py_func], ids=["compiled", "plain"]
 )
-@pytest.mark.parametrize(("k", "expected"), [(1, [0]), (2, [0, 1]), (3, [0, 1, 3]), (9, [0, 1, 3])])
+@pytest.mark.parametrize(("k", "expected"), [(1, [0]), (2, [0, 1]), (3, [0, 1, 3]), (1 << 60, [0, 1, 3])])
 def test_nearest_of_others__first_of_equal_ones(function: Any, k: int, expected: list[int]) -> None:
-    others = np.array([[0.0, 1.0], [1.0, 0.0], [np.nan, 0.0], [0.0, -1.0]])
-    pairs = function(np.array([0, 2]), np.array([[0.0, 0.0], [np.nan, 0.0]]), np.array([0, 4]), others, k)
+    others = np.array([[0.0, 1.0], [1.0, 0.0], [np.nan, 0.0], [0.0, -1.0], [np.inf, 0.0]])
+    points = np.array([[0.0, 0.0], [np.nan, 0.0], [0.0, -np.inf]])
+    pairs = function(np.array([0, 3]), points, np.array([0, 5]), others, k)
     assert pairs.tolist() == [[0] * len(expected), expected]
 
 

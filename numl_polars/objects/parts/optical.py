@@ -127,7 +127,7 @@ class Optical(Part):
             needed[PULSES] += ["hit_channel", *OPTICAL_POSITION]
         if self.spacepoints:
             needed["hit_table"] = ["hit_id", self._tick_column(events)]
-            self._clock(events)
+            self._clock(events, scheme)
         if "spacepoint_table" in events.tables:
             present = events.column_names("spacepoint_table")
             named = spacepoint_hits(present) if self.spacepoints else []
@@ -161,7 +161,7 @@ class Optical(Part):
     def _time_edges(self, formation: "Formation") -> Attribute:
         from numl_polars.objects.optical_kernels import follow_in_time
 
-        clock = self._clock(formation.batch)
+        clock = self._clock(formation.batch, formation.scheme)
         ticks = spacepoint_ticks(formation, self._tick_column(formation.batch))
         pairs = follow_in_time(
             formation.offsets(FLASHES),
@@ -199,7 +199,7 @@ class Optical(Part):
                 f"{error}; edges from flashes to spacepoints go by it, spacepoints=False leaves them out"
             ) from error
 
-    def _clock(self, events: TableListing) -> Clock:
+    def _clock(self, events: TableListing, scheme: "TrainingObject") -> Clock:
         """What was given, and that of the detector for the rest."""
         name = detector_of(events.column_names(EVENT_TABLE), events.column_names("hit_table"))
         known = _CLOCKS.get(name or "")
