@@ -4,8 +4,7 @@ Rank 0 looks at the file and says who reads what; every rank reads, labels, buil
 a batch at a time; when all are done the ranks' files take their names, and rank 0 merges them.
 """
 
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,11 +17,13 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from numl_polars.detectors import Detector
 from numl_polars.errors import NumlError, OptionError, RankError
 from numl_polars.events.batch import Batch
 from numl_polars.events.cost import cut_costs, event_costs
-from numl_polars.events.file import BATCH_BYTES, EventFile, EventFileWarning
+from numl_polars.events.file import BATCH_BYTES, EventFile
 from numl_polars.events.partition import balanced_ranges, batch_ranges
+from numl_polars.events.storage import Contents
 from numl_polars.mpi import World, world
 from numl_polars.objects.assembly import build_objects
 from numl_polars.objects.training_object import Built, TrainingObject, check_object_name
@@ -33,11 +34,12 @@ from numl_polars.output.splits import DEFAULT_SPLITS, Splits
 from numl_polars.output.targets import Targets
 from numl_polars.overlap import overlapped
 from numl_polars.product import Product, Share
+from numl_polars.sources import Source, source_paths
 from numl_polars.threads import num_cores
 from numl_polars.timing import Progress, Stages
 
 Int64s = NDArray[np.int64]
-Source = EventFile | str | Path
+Events = EventFile | Source | Iterable[Source]
 
 
 @dataclass(frozen=True)
@@ -46,15 +48,15 @@ class Plan:
 
     Parameters
     ----------
-    offsets
-        Rows of every event, by table.
+    contents
+        What is known of the files: rows of every event in the tables that are read.
     ranges
         One range ``[start, stop)`` of events a rank.
     num_bytes
         int64 (events,): bytes that each event takes while it is read.
     """
 
-    offsets: Mapping[str, Int64s]
+    contents: Contents
     ranges: list[tuple[int, int]]
     num_bytes: Int64s
 
@@ -69,22 +71,23 @@ class RankResult:
 
 
 @overload
-def process(events: Source, objects: TrainingObject, output: str | Path, **options: Any) -> RunReport: ...
+def process(events: Events, objects: TrainingObject, output: str | Path, **options: Any) -> RunReport: ...
 
 
 @overload
 def process(
-    events: Source, objects: Mapping[str, TrainingObject], output: str | Path, **options: Any
+    events: Events, objects: Mapping[str, TrainingObject], output: str | Path, **options: Any
 ) -> dict[str, RunReport]: ...
 
 
 def process(  # type: ignore[misc]  # the overloads tell what comes back, this what options there are
-    events: Source,
+    events: Events,
     objects: TrainingObject | Mapping[str, TrainingObject],
     output: str | Path,
     *,
     format: str = "hdf5",
     compression: str | None = None,
+    detector: str | Path | Detector | None = None,
     event_range: slice = slice(None),
     merge: bool = True,
     splits: Splits = DEFAULT_SPLITS,
@@ -99,7 +102,7 @@ def process(  # type: ignore[misc]  # the overloads tell what comes back, this w
     Parameters
     ----------
     events
-        An event file, a range of one, or a path.
+        Event files that are open, a range of them, or where they are: a path, a pattern, a list, or several.
     objects
         What to make of an event; several kinds by name are made with one reading of the events.
     output
@@ -111,6 +114,8 @@ def process(  # type: ignore[misc]  # the overloads tell what comes back, this w
         ``hdf5``, ``arrow`` or ``pt``.
     compression
         Of format ``arrow``: None, ``zstd`` or ``lz4``.
+    detector
+        What files call their columns, where they are given by path; see `EventFile`.
     event_range
         Process this range of `events`.
     merge
@@ -158,12 +163,14 @@ def process(  # type: ignore[misc]  # the overloads tell what comes back, this w
     for target in targets.values():
         ranks.when_aborted(target.remove_unfinished)
     with stages("plan"):
-        source = events.path if isinstance(events, EventFile) else Path(events)
+        paths = ranks.on_first(
+            lambda: events.paths if isinstance(events, EventFile) else source_paths(events)
+        )
         for target in targets.values():
-            ranks.on_first(partial(target.check, source, overwrite=overwrite))
-        events = _open(events, ranks)[event_range]
+            ranks.on_first(partial(target.check, paths, overwrite=overwrite))
+        events = _open(events, paths, detector, ranks)[event_range]
         plan = ranks.on_first(lambda: make_plan(events, schemes, ranks.size))
-        events.share_offsets(plan.offsets)
+        events.learn(plan.contents)
     with stages("compile"):
         ranks.on_first(lambda: compile_kernels(schemes.values(), progress))
         compile_kernels(schemes.values())
@@ -237,17 +244,21 @@ def _fault_of_rank(ranks: World, where: str = "") -> Iterator[None]:
         raise RankError(f"rank {ranks.rank}{where}: {fault}") from error
 
 
-def _open(events: EventFile | str | Path, ranks: World) -> EventFile:
+def _open(
+    events: Events,
+    paths: Sequence[Path],
+    detector: str | Path | Detector | None,
+    ranks: World,
+) -> EventFile:
+    """The events, which only rank 0 looks at."""
     if isinstance(events, EventFile):
         return events
-    path = events
-    if ranks.size == 1:
-        return EventFile(path)
-    ranks.on_first(lambda: EventFile(path).close())
-    with _fault_of_rank(ranks), warnings.catch_warnings():
-        # rank 0 has said it
-        warnings.simplefilter("ignore", EventFileWarning)
-        return EventFile(path)
+
+    def look() -> Contents:
+        with EventFile(paths, detector=detector) as found:
+            return found.contents
+
+    return EventFile(paths, detector=detector, contents=ranks.on_first(look))
 
 
 def make_plan(events: EventFile, objects: Mapping[str, TrainingObject], num_ranks: int) -> Plan:
@@ -267,7 +278,7 @@ def make_plan(events: EventFile, objects: Mapping[str, TrainingObject], num_rank
     costs = event_costs({table: np.diff(rows) for table, rows in own.items()})
     cuts = cut_costs((own[table], events.chunks(table, names)) for table, names in columns.items())
     ranges = balanced_ranges(costs, num_ranks, cuts)
-    return Plan(offsets, [(events.start + a, events.start + b) for a, b in ranges], num_bytes)
+    return Plan(events.contents, [(events.start + a, events.start + b) for a, b in ranges], num_bytes)
 
 
 def _columns(events: EventFile, objects: Mapping[str, TrainingObject]) -> dict[str, list[str]]:
@@ -297,13 +308,19 @@ def compile_kernels(objects: Iterable[TrainingObject] = (), progress: Progress |
 
 def _facts(events: EventFile, scheme: TrainingObject, **options: Any) -> dict[str, Any]:
     """What the output records of the run: the input, the options, the version; the same on all ranks."""
-    source = {
+    source: dict[str, Any] = {
         "file": events.name,
-        "bytes": events.path.stat().st_size,
+        "bytes": sum(events.num_bytes),
         "events": len(events.ids),
         "start": events.start,
         "stop": events.stop,
     }
+    if len(events.paths) > 1:
+        first = events.file_starts.tolist()
+        source["files"] = [
+            {"file": str(path), "bytes": size, "first_event": event}
+            for path, size, event in zip(events.paths, events.num_bytes, first, strict=False)
+        ]
     return {"input": source, "options": scheme.options() | options, "version": version("numl-polars")}
 
 

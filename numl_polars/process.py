@@ -23,12 +23,13 @@ Examples:
   numl-polars process run.evt.h5 both --particle-labels standard --particle-labels shape=topology
   numl-polars process run.evt.h5 maps --object "pixels(window='tight', bins=(256, 256))" --format arrow
   numl-polars process run.evt.h5 both --object graph --object pixels --format arrow
+  numl-polars process 'runs/*.h5' more.list graphs --detector icarus --coordinates local --planes-per-tpc
   numl-polars process run.evt.h5 knn --part "nearest-edges(k=5)" --part parts.py:density
 """
 
 
 @click.command(name="process", epilog=EXAMPLES)
-@click.argument("events", type=click.Path(path_type=Path, readable=False))
+@click.argument("events", nargs=-1, required=True, metavar="EVENTS...")
 @click.argument("output", metavar="OUT", type=click.Path(path_type=Path, readable=False))
 @click.option(
     "--object",
@@ -90,17 +91,38 @@ Examples:
 )
 @click.option(
     "--planes",
-    default="u,v,y",
-    show_default=True,
+    default=None,
     metavar="NAMES",
-    help="Names of the wire planes, in the order of their numbers.",
+    help="Names of the wire planes, in the order of their numbers in the file, or with them: u=0,y=2.  "
+    "[default: u,v,y, or those of the detector]",
+)
+@click.option(
+    "--detector",
+    default=None,
+    metavar="NAME",
+    help="What is known of the detector: uboone, dune, icarus, sbnd, argoneut, or a TOML file that describes "
+    "yours. It says columns, planes, coordinates and node features, as far as no option does.",
+)
+@click.option(
+    "--coordinates",
+    default=None,
+    metavar="WHICH",
+    help="Hit plane, wire and time: 'local' to a TPC, 'global', stitched over TPCs (global_*, or view, proj "
+    "and drift), 'auto', as the file's generation usually has them; or three columns: PLANE,WIRE,TIME.  "
+    "[default: auto, or that of the detector]",
+)
+@click.option(
+    "--planes-per-tpc/--planes-over-tpcs",
+    default=None,
+    help="Whether each TPC has planes of its own, u0, v0, y0, u1, …; the detector says how many TPCs "
+    "there are.",
 )
 @click.option(
     "--node-features",
-    default="integral,rms,tpc",
-    show_default=True,
+    default=None,
     metavar="COLUMNS",
-    help="Columns of hit_table that start hit/x; plane and position follow.",
+    help="Columns of hit_table that start hit/x; plane and position follow.  [default: integral,rms,tpc, or "
+    "those of the detector]",
 )
 @click.option(
     "--lower-bound",
@@ -161,7 +183,7 @@ Examples:
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of a fault.")
 def process_command(
-    events: Path,
+    events: tuple[str, ...],
     output: Path,
     object_: tuple[str, ...],
     part: tuple[str, ...],
@@ -172,8 +194,11 @@ def process_command(
     vertex: bool,
     position: bool,
     detailed_truth: bool,
-    planes: str,
-    node_features: str,
+    planes: str | None,
+    detector: str | None,
+    coordinates: str | None,
+    planes_per_tpc: bool | None,
+    node_features: str | None,
     lower_bound: int,
     max_integral: str,
     event_range: slice,
@@ -187,7 +212,10 @@ def process_command(
     progress: bool | None,
     debug: bool,
 ) -> None:
-    """Turn the events of EVENTS, a NuML HDF5 file, into labelled training objects.
+    """Turn the events of EVENTS, NuML HDF5 files, into labelled training objects.
+
+    EVENTS are files, patterns in quotes ('runs/*.h5'), or text files (.txt, .list) with a path a line;
+    several are read as one, in this order.
 
     Started with mpirun, each rank reads and writes its own share of the events, to OUT.0000.h5,
     OUT.0001.h5, and so on. OUT.h5 is the merged file with train, validation and test samples;
@@ -207,14 +235,17 @@ def process_command(
         "vertex": vertex,
         "position": position,
         "detailed_truth": detailed_truth,
-        "planes": names(planes),
-        "node_features": names(node_features),
+        "detector": detector,
+        **_planes(planes),
+        "coordinates": coordinates if coordinates is None or "," not in coordinates else names(coordinates),
+        "planes_per_tpc": planes_per_tpc,
+        "node_features": None if node_features is None else names(node_features),
         "lower_bound": lower_bound,
         "max_integral": _limit(max_integral),
         "parts": [load_part(spec) for spec in part],
         **labels,
     }
-    named = {"parts": "part"}
+    named = {"parts": "part", "plane_numbers": "planes"}
     given = {name: value for name, value in options.items() if _is_given(named.get(name, name))}
     objects = load_objects(object_, labels, given)
     shares = Splits.parse(splits, seed=seed, by=split_by)  # type: ignore[arg-type]
@@ -226,6 +257,7 @@ def process_command(
             output,
             format=format_,
             compression=None if compression == "none" else compression,
+            detector=detector,
             event_range=event_range,
             merge=merge,
             splits=shares,
@@ -271,6 +303,22 @@ def _print_summary(report: "RunReport") -> None:
         console.print(report.render())
     for line in captured.get().splitlines():
         click.echo(line.rstrip())
+
+
+def _planes(text: str | None) -> dict[str, tuple[str, ...] | tuple[int, ...]]:
+    """Names of planes, and their numbers where ``NAME=NUMBER`` says them."""
+    if text is None:
+        return {}
+    pairs = [name.partition("=") for name in names(text)]
+    planes = tuple(name.strip() for name, _, _ in pairs)
+    if not any(equals for _, equals, _ in pairs):
+        return {"planes": planes}
+    numbers = tuple(number.strip() for _, _, number in pairs)
+    if not all(number.isdecimal() for number in numbers):
+        raise click.BadParameter(
+            f"{text!r}: give all planes as NAME=NUMBER, or as NAME", param_hint="--planes"
+        )
+    return {"planes": planes, "plane_numbers": tuple(map(int, numbers))}
 
 
 def _limit(text: str) -> float | None:

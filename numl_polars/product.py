@@ -79,7 +79,7 @@ class Product:
             "input": json.dumps(self.facts["input"]),
             "options": json.dumps(self.facts["options"], default=str),
         }
-        metadata = GraphMetadata.of(self.scheme.planes, self.scheme.classes, provenance)
+        metadata = GraphMetadata.of(self.scheme.plane_names, self.scheme.classes, provenance)
         path = self.targets.rank_file(rank)
         return self.targets.format.writer(
             path, metadata, overwrite=self.overwrite, hidden=True, **self.writer_options

@@ -4,7 +4,7 @@ The one place for facts about the layout. A file may hold more tables and column
 whatever it holds is read under the names that `scalar_names` gives.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,13 +23,17 @@ _UVY = ("_u", "_v", "_y")
 
 @dataclass(frozen=True)
 class Column:
-    """A column as files have it: `components` are the suffixes of its scalar columns where it is wide."""
+    """A column as files have it: `components` are the suffixes of its scalar columns where it is wide.
+
+    `also` are names that other generations have for the same quantity.
+    """
 
     name: str
     dtype: str
     meaning: str
     unit: str = ""
     components: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,12 @@ class Table:
 
 
 def _columns(*rows: tuple[str, str, str] | tuple[str, str, str, tuple[str, ...]]) -> tuple[Column, ...]:
-    """Columns from ``(name, dtype[ / unit], meaning[, components])``."""
+    """Columns from ``(name[ = other name], dtype[ / unit], meaning[, components])``."""
     columns = []
-    for name, kind, meaning, *components in rows:
+    for names, kind, meaning, *components in rows:
+        name, *also = names.split(" = ")
         dtype, _, unit = kind.partition(" / ")
-        columns.append(Column(name, dtype, meaning, unit, *components))
+        columns.append(Column(name, dtype, meaning, unit, components[0] if components else (), tuple(also)))
     return tuple(columns)
 
 
@@ -77,9 +82,9 @@ TABLES: dict[str, Table] = {
                 ("rms", "float32 / ticks", "width in time"),
                 ("tpc", "int32", "time projection chamber"),
                 ("Cryostat", "int32", "cryostat (ICARUS, SBND)"),
-                ("local_plane", "int32", "wire plane"),
-                ("local_wire", "int32, float32", "wire number"),
-                ("local_time", "float32 / ticks", "time"),
+                ("local_plane = plane", "int32", "wire plane"),
+                ("local_wire = wire", "int32, float32", "wire number"),
+                ("local_time = time", "float32 / ticks", "time"),
                 ("global_plane", "int32", "wire plane, stitched over chambers"),
                 ("global_wire", "int32, float32", "wire number, stitched over chambers"),
                 ("global_time", "float32 / ticks", "time, stitched over chambers"),
@@ -97,8 +102,7 @@ TABLES: dict[str, Table] = {
             _columns(
                 ("g4_id", "int32", "identifier within the event; ascends with gaps"),
                 ("parent_id", "int32", "`g4_id` of the parent, 0 for a primary"),
-                ("type", "int32", "PDG code"),
-                ("g4_pdg", "int32", "PDG code (MicroBooNE open data release)"),
+                ("type = g4_pdg", "int32", "PDG code"),
                 ("momentum", "float32 / GeV/c", "momentum at the start"),
                 ("start_process", "string", "Geant4 process that made the particle"),
                 ("end_process", "string", "Geant4 process that ended it"),
@@ -181,14 +185,21 @@ TABLES: dict[str, Table] = {
     )
 }
 
-# (plane, wire or projection, time or drift), the first whose columns a file has
 HIT_COORDINATES = (
     ("local_plane", "local_wire", "local_time"),
     ("view", "proj", "drift"),
     ("global_plane", "global_wire", "global_time"),
     ("plane", "wire", "time"),
 )
+"""Columns of plane, wire or projection, and time or drift: the first whose columns a file has."""
+COORDINATES = {
+    "auto": HIT_COORDINATES,
+    "local": (HIT_COORDINATES[0], HIT_COORDINATES[3]),
+    "global": (HIT_COORDINATES[2], HIT_COORDINATES[1]),
+}
+"""The same by what they are: within a chamber, or stitched over chambers."""
 SPACEPOINT_HITS = tuple("hit_id" + suffix for suffix in _UVY)
+TPC, CRYOSTAT = "tpc", "Cryostat"
 DEPOSIT_WEIGHT = (("energy",), ("energy_fraction",))
 DEPOSIT_POSITION = ("x_position", "y_position", "z_position")
 SPACEPOINT_POSITION = ("position_x", "position_y", "position_z")
@@ -205,6 +216,32 @@ def kind(table: str, column: str) -> Literal["strings", "numbers"] | None:
     return None
 
 
+def read_as(table: str, column: str, present: Collection[str]) -> str:
+    """Name under which a column of a file is read: the schema's, where the file has a name of its own for it.
+
+    Parameters
+    ----------
+    present
+        All columns of the table in the file.
+    """
+    for known in TABLES[table].columns if table in TABLES else ():
+        if column in known.also and known.name not in present and column not in _names(table):
+            return known.name
+    return column
+
+
+def same_quantity(table: str, column: str) -> tuple[str, ...]:
+    """Names that generations have for a scalar column's quantity, its own first."""
+    for known in TABLES[table].columns if table in TABLES else ():
+        if column in (known.name, *known.also):
+            return tuple(dict.fromkeys([column, known.name, *known.also]))
+    return (column,)
+
+
+def _names(table: str) -> tuple[str, ...]:
+    return tuple(known.name for known in TABLES[table].columns)
+
+
 def scalar_names(table: str, column: str, width: int) -> tuple[str, ...]:
     """Names of the scalar columns that a dataset of `width` values a row becomes."""
     if column == EVENT_ID and width == 3:
@@ -215,6 +252,16 @@ def scalar_names(table: str, column: str, width: int) -> tuple[str, ...]:
     if width == 1:
         return (column,)
     return tuple(f"{column}_{i}" for i in range(width))
+
+
+def spacepoint_hits(present: Collection[str], numbers: Sequence[int]) -> tuple[str, ...]:
+    """Columns of the spacepoint table with the hits on planes of these numbers.
+
+    Files of three planes name them; of other numbers of planes they are numbered.
+    """
+    if "hit_id_0" in present or max(numbers) >= len(SPACEPOINT_HITS):
+        return tuple(f"hit_id_{number}" for number in numbers)
+    return tuple(SPACEPOINT_HITS[number] for number in numbers)
 
 
 def first_present(

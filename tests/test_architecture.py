@@ -16,7 +16,19 @@ PACKAGE = ROOT / "numl_polars"
 
 # a package may import those on its own line and on the lines above
 ORDER = (
-    ("errors", "parameters", "schema", "sources", "kernels", "timing", "mpi", "threads", "overlap", "jobs"),
+    (
+        "errors",
+        "parameters",
+        "schema",
+        "detectors",
+        "sources",
+        "kernels",
+        "timing",
+        "mpi",
+        "threads",
+        "overlap",
+        "jobs",
+    ),
     ("tables",),
     ("events",),
     ("labels",),
@@ -28,7 +40,7 @@ ORDER = (
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
 # third-party packages and the modules, or packages, that may import them
 FENCES = {
-    "h5py": ("tables", "events.file", "output", "tools"),
+    "h5py": ("tables", "output", "tools"),
     "pyarrow": ("tables", "output", "tools"),
     "numba": ("kernels",),
     "torch": ("objects.tensors", "output.pt", "training"),

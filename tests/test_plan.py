@@ -37,7 +37,7 @@ def test_make_plan__ranges_cover_what_was_asked_for(simulated: Path, part: slice
 def test_make_plan__costliest_rank_is_near_the_mean(simulated: Path) -> None:
     with nl.open(simulated) as events:
         plan = make_plan(events, {"": GRAPH}, 4)
-        costs = event_costs({table: np.diff(rows) for table, rows in plan.offsets.items()})
+        costs = event_costs({table: np.diff(rows) for table, rows in plan.contents.offsets.items()})
     loads = np.array([costs[start:stop].sum() for start, stop in plan.ranges])
     assert loads.max() <= loads.mean() + costs.max()
 

@@ -1,28 +1,26 @@
-"""An event file: a sequence of events, and tables to scan."""
+"""Event files: a sequence of events, and tables to scan."""
 
 import operator
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from textwrap import shorten
 from types import TracebackType
 from typing import Self, overload
 
-import h5py
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from numl_polars.detectors import Detector, load_detector
 from numl_polars.errors import InputError
 from numl_polars.events.batch import Batch, Event
 from numl_polars.events.partition import batch_ranges
-from numl_polars.schema import EVENT_ID, EVENT_INDEX, EVENT_TABLE
-from numl_polars.tables.keys import event_offsets
-from numl_polars.tables.opening import open_hdf5
-from numl_polars.tables.raw_file import RawFile
+from numl_polars.events.storage import Contents, EventFileWarning, Storage
+from numl_polars.schema import EVENT_INDEX
+from numl_polars.sources import Source, source_paths
 from numl_polars.tables.scan import read_frame, scan_table
-from numl_polars.tables.store import StoredTable
+
+__all__ = ["EventFile", "EventFileWarning", "open_events"]
 
 Int64s = NDArray[np.int64]
 
@@ -30,121 +28,79 @@ BATCH_BYTES = 8_000_000
 _REPR_WIDTH = 70
 
 
-class EventFileWarning(UserWarning):
-    """Something is wrong with an event file that could be worked around."""
-
-
-class _Storage:
-    """What all ranges of one open file share: the handle, the tables, the event index."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.file = open_hdf5(path)
-        try:
-            groups = {name: self.file.get(name) for name in self.file}
-        except (RuntimeError, OSError, KeyError) as error:
-            raise InputError(f"{path} is damaged: its tables cannot be listed: {error}") from error
-        self.raw = RawFile(self.file, path)
-        self.tables = {
-            name: StoredTable(group, f"{name} of {path}", self.raw)
-            for name, group in groups.items()
-            if isinstance(group, h5py.Group)
-        }
-        self.strays = tuple(name for name in groups if name not in self.tables)
-        self.ids = self._read_ids()
-        self.offsets: dict[str, Int64s] = {}
-        if self.occurrence is not None:
-            self._warn(
-                f"{path}: {(self.occurrence > 0).sum()} of {len(self.ids)} events repeat a (run, subrun, "
-                "event) that came before; they are kept as events of their own, told apart by position"
-            )
-
-    def _read_ids(self) -> NDArray[np.int32]:
-        if EVENT_TABLE not in self.tables:
-            found = ", ".join(self.tables) or "no table"
-            raise InputError(f"{self.path} has no event_table (has {found})")
-        table = self.tables[EVENT_TABLE]
-        if table.event_id is None:
-            raise InputError(f"{table.where} has no column 'event_id' of shape (events, 3)")
-        try:
-            ids = table.read_rows(EVENT_ID, 0, table.num_rows)
-        except (OSError, RuntimeError) as error:
-            raise InputError(f"{table.where}: column 'event_id' cannot be read: {error}") from error
-        wide = np.flatnonzero((ids != ids.astype(np.int32)).any(axis=1))
-        if wide.size:
-            raise InputError(
-                f"{table.where}: event {wide[0]} is {tuple(ids[wide[0]].tolist())}, more than the 32 bits "
-                "that graph files have for run, subrun and event"
-            )
-        return ids.astype(np.int32, copy=False)
-
-    @cached_property
-    def occurrence(self) -> Int64s | None:
-        """How many events with the same triple stand before each event; None where no triple repeats."""
-        triples = pl.DataFrame(self.ids, schema=["run", "subrun", "event"])
-        if not triples.is_duplicated().any():
-            return None
-        before = triples.select(pl.int_range(pl.len()).over("run", "subrun", "event")).to_series()
-        return before.cast(pl.Int64).to_numpy()
-
-    def event_offsets(self, table: str) -> Int64s:
-        if table not in self.offsets:
-            if table == EVENT_TABLE:
-                self.offsets[table] = np.arange(len(self.ids) + 1)
-            else:
-                self.offsets[table] = event_offsets(self.table(table), self.ids, self._warn)
-                # of checks here and there in the table
-                self.raw.kept.clear()
-        return self.offsets[table]
-
-    def close(self) -> None:
-        self.raw.close()
-        self.file.close()
-
-    def _warn(self, message: str) -> None:
-        warnings.warn(message, EventFileWarning, stacklevel=2)
-
-    def table(self, name: str) -> StoredTable:
-        if name not in self.tables:
-            raise InputError(f"{self.path} has no table {name!r} (has {', '.join(self.tables)})")
-        return self.tables[name]
-
-
 class EventFile(Sequence[Event]):
-    """The events of a NuML file, or a range of them.
+    """The events of a NuML file, or of several one behind the other, or a range of them.
 
     ``len(events)``, ``events[12]``, ``for event in events``; ``events[100:200]`` is an EventFile of that
-    range over the same open file. Tables are read when they are asked for, and only the columns and rows
+    range over the same open files. Tables are read when they are asked for, and only the columns and rows
     that are asked for.
 
     Parameters
     ----------
-    path
-        An HDF5 file with an `event_table`.
+    sources
+        Path of an HDF5 file with an `event_table`, a pattern as ``runs/*.h5``, a text file (``.txt``,
+        ``.list``) with a path a line, or several of these.
+    detector
+        Name or description of the detector (see `numl_polars.detectors`), or a TOML file with one, that says
+        what files call their columns. Names of included generations need none.
+    contents
+        What another rank has found in these files: they are not looked at again.
 
     Raises
     ------
     InputError
-        The file is missing, may not be read, is no HDF5 file, is truncated, or has no event table.
+        A file is missing, may not be read, is no HDF5 file, is truncated, or has no event table.
+    OptionError
+        There is no such detector.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self._storage = _Storage(Path(path))
+    def __init__(
+        self,
+        sources: Source | Iterable[Source],
+        *,
+        detector: str | Path | Detector | None = None,
+        contents: Contents | None = None,
+    ) -> None:
+        renamed = {} if detector is None else load_detector(detector).renamed
+        self._storage = Storage(source_paths(sources), renamed, contents)
         self._range = range(len(self._storage.ids))
 
     @property
-    def path(self) -> Path:
-        """Where the file is."""
-        return self._storage.path
+    def paths(self) -> tuple[Path, ...]:
+        """Where the files are."""
+        return self._storage.paths
 
     @property
     def name(self) -> str:
-        """The path, as messages show it."""
-        return str(self._storage.path)
+        """The files, as messages show them."""
+        return self._storage.name
+
+    @property
+    def file_starts(self) -> Int64s:
+        """int64 (files + 1,): event with which each file begins, an `event_index`."""
+        return self._storage.contents.starts
+
+    @property
+    def num_bytes(self) -> Sequence[int]:
+        """Size of each file."""
+        return self._storage.contents.num_bytes
+
+    @property
+    def contents(self) -> Contents:
+        """What is known of the files; grows as tables are asked for."""
+        return self._storage.contents
+
+    def learn(self, contents: Contents) -> None:
+        """Take what another rank has found in these files, in place of looking."""
+        self._storage.contents = contents
+
+    def file_of(self, event: int) -> Path:
+        """File that an event, an `event_index`, stands in."""
+        return self.paths[int(np.searchsorted(self.file_starts, event, side="right")) - 1]
 
     @property
     def start(self) -> int:
-        """First event of the range, an `event_index` of the whole file."""
+        """First event of the range, an `event_index` of all files."""
         return self._range.start
 
     @property
@@ -154,17 +110,17 @@ class EventFile(Sequence[Event]):
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """Names of the tables, as the file lists them."""
-        return tuple(self._storage.tables)
+        """Names of the tables, as the files list them."""
+        return self._storage.tables
 
     @property
     def stray_members(self) -> tuple[str, ...]:
-        """Members of the file that are no tables."""
-        return self._storage.strays
+        """Members of files that are no tables."""
+        return self._storage.contents.strays
 
     @property
     def ids(self) -> NDArray[np.int32]:
-        """Run, subrun, event of every event of the whole file, int32 (events, 3)."""
+        """Run, subrun, event of every event of all files, int32 (events, 3)."""
         return self._storage.ids
 
     def columns(self, table: str) -> dict[str, pl.DataType]:
@@ -173,7 +129,7 @@ class EventFile(Sequence[Event]):
         return {EVENT_INDEX: pl.Int64(), **{name: column.dtype for name, column in stored.items()}}
 
     def column_names(self, table: str) -> tuple[str, ...]:
-        """Names of a table's columns in the file, without `event_index`."""
+        """Names of a table's columns, without `event_index`."""
         return tuple(self._storage.table(table).columns)
 
     def require(self, table: str, columns: Sequence[str]) -> None:
@@ -181,7 +137,7 @@ class EventFile(Sequence[Event]):
         self._storage.table(table).require(columns)
 
     def num_rows(self, table: str) -> int:
-        """Rows of a table within the range; 0 where the file has no such table."""
+        """Rows of a table within the range; 0 where no file has it."""
         if table not in self._storage.tables:
             return 0
         offsets = self.offsets(table)
@@ -194,12 +150,13 @@ class EventFile(Sequence[Event]):
     def chunks(self, table: str, columns: Sequence[str]) -> dict[int, int]:
         """Values that must be inflated together to read these columns, by the rows they span.
 
-        Empty where the table has no chunks. Columns whose chunks have one length are taken together.
+        Empty where the table has no chunks, or is of several files. Columns whose chunks have one length are
+        taken together.
         """
         return self._storage.table(table).chunks(columns)
 
     def offsets(self, table: str) -> Int64s:
-        """Rows of every event of the whole file: event e owns ``[offsets[e], offsets[e + 1])``.
+        """Rows of every event of all files: event e owns ``[offsets[e], offsets[e + 1])``.
 
         int64 (events + 1,). Read from the sequence keys, or derived from `event_id`, when first asked for.
 
@@ -209,10 +166,6 @@ class EventFile(Sequence[Event]):
             There is no such table, or its keys are wrong and cannot be rebuilt.
         """
         return self._storage.event_offsets(table)
-
-    def share_offsets(self, offsets: Mapping[str, Int64s]) -> None:
-        """Take the offsets of tables from elsewhere (another rank) instead of reading keys."""
-        self._storage.offsets.update(offsets)
 
     def scan(self, table: str, *, rows: tuple[int, int] | None = None) -> pl.LazyFrame:
         """LazyFrame of a table within the range, `event_index` first; nothing is read yet.
@@ -271,7 +224,7 @@ class EventFile(Sequence[Event]):
         try:
             return Event(self, self._range[operator.index(index)])
         except IndexError:
-            raise IndexError(f"event {index} of {len(self)} in {self.path}") from None
+            raise IndexError(f"event {index} of {len(self)} in {self.name}") from None
 
     def __len__(self) -> int:
         return len(self._range)
@@ -288,15 +241,16 @@ class EventFile(Sequence[Event]):
         self.close()
 
     def close(self) -> None:
-        """Close the file, for every range of it."""
+        """Close the files, for every range of them."""
         self._storage.close()
 
     def __repr__(self) -> str:
         whole = len(self) == len(self.ids)
         span = "" if whole else f" [{self.start}, {self.stop}) of {len(self.ids)}"
-        lines = [f"EventFile({str(self.path)!r}): {len(self):,} events{span}"]
-        for name, table in self._storage.tables.items():
+        lines = [f"EventFile({self.name!r}): {len(self):,} events{span}"]
+        for name in self.tables:
             try:
+                table = self._storage.table(name)
                 rows = f"{table.num_rows if whole else self.num_rows(name):,}"
             except InputError as error:
                 lines.append(f"  {name:<20}{error}")
@@ -307,6 +261,8 @@ class EventFile(Sequence[Event]):
         return "\n".join(lines)
 
 
-def open_events(path: str | Path) -> EventFile:
-    """Open a NuML event file; see `EventFile`."""
-    return EventFile(path)
+def open_events(
+    sources: Source | Iterable[Source], *, detector: str | Path | Detector | None = None
+) -> EventFile:
+    """Open NuML event files, one or several as one; see `EventFile`."""
+    return EventFile(sources, detector=detector)

@@ -7,7 +7,6 @@ import numpy as np
 
 from numl_polars.errors import OptionError
 from numl_polars.events.batch import Batch
-from numl_polars.labels.hits import int64
 from numl_polars.objects.batch import Attribute, ObjectBatch
 from numl_polars.objects.formation import Formation, Truths
 from numl_polars.objects.layer_counts import LayerCounts, event_layer_counts, layer_counts
@@ -65,10 +64,11 @@ def _select(formation: Formation) -> None:
     reject_without_hits(ledger, offsets)
     if scheme.max_integral is not None:
         reject_large_integral(ledger, offsets, hits["integral"], scheme.max_integral)
-    plane = int64(hits[formation.coordinates[0]])
     counted = formation.truth.has_energy if scheme.particle_layers else None
-    reject_few_hits(ledger, offsets, plane, counted, scheme.planes, scheme.lower_bound)
-    reject_unknown_planes(ledger, offsets, plane, len(scheme.planes))
+    views = formation.places.views_of(hits) if scheme.planes_per_tpc else formation.all_planes
+    reject_few_hits(ledger, offsets, views, counted, scheme.geometry.planes, scheme.lower_bound)
+    unknown = (formation.all_planes < 0) | (formation.all_planes >= len(scheme.plane_names))
+    reject_unknown_planes(ledger, offsets, unknown, hits[formation.places.plane])
     if scheme.particle_layers:
         batch, truth = formation.batch, formation.truth
         reject_unlabelled(ledger, batch, hits["hit_id"], truth, scheme.particle_layers)

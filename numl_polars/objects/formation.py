@@ -14,7 +14,7 @@ from numl_polars.labels.hits import HitTruth, hit_truth
 from numl_polars.labels.particle_scheme import ParticleScheme
 from numl_polars.objects.ledger import Ledger
 from numl_polars.objects.rows import KeptRows
-from numl_polars.schema import EVENT_TABLE, HIT_COORDINATES
+from numl_polars.schema import EVENT_TABLE
 from numl_polars.timing import Stages
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ class Formation:
         All rows of the batch, with the columns that the object's parts asked for and `event_index`.
     ledger
         Events that are left out, and remarks.
-    coordinates
-        Columns of the hit table that give plane, wire (or projection) and time (or drift).
+    places
+        How plane and position of hits follow from their columns.
     results
         What parts found while events were selected, and use for their attributes; by part.
     """
@@ -77,9 +77,7 @@ class Formation:
             name: batch.select(name, columns) for name, columns in scheme.columns(batch).items()
         }
         self.ledger = Ledger(batch.start, batch.ids)
-        self.coordinates: tuple[str, ...] = next(
-            names for names in HIT_COORDINATES if set(names) <= set(self.tables["hit_table"].columns)
-        )
+        self.places = scheme.hit_places(batch)
         self.results: dict[Any, Any] = {}
         self._truths = truths
         self._rows: dict[str, KeptRows] = {}
@@ -131,14 +129,24 @@ class Formation:
         return self.rows("hit_table")
 
     @cached_property
+    def all_planes(self) -> Int64s:
+        """int64 (hits,): plane of each hit of the batch; one that is not known is not in [0, planes)."""
+        return self.places.planes_of(self.tables["hit_table"])
+
+    @cached_property
+    def all_positions(self) -> NDArray[np.float32]:
+        """float32 (hits, 2): wire and time, or projection and drift, of each hit of the batch."""
+        return self.places.positions_of(self.tables["hit_table"])
+
+    @cached_property
     def plane(self) -> Int64s:
         """int64 (hits,): plane of each kept hit."""
-        return self.hits.take(self.tables["hit_table"][self.coordinates[0]], np.int64)
+        return self.hits.pick(self.all_planes)
 
     @cached_property
     def position(self) -> NDArray[np.float32]:
         """float32 (hits, 2): wire and time, or projection and drift, of each kept hit."""
-        return self.hits.stack(self.tables["hit_table"], self.coordinates[1:])
+        return self.hits.pick(self.all_positions)
 
     @cached_property
     def edges(self) -> "HitEdges":

@@ -33,8 +33,9 @@ class HitGraph(TrainingObject):
     detailed_truth
         Add particle, parent and PDG code of each hit: ``hit/g4_id``, ``hit/parent_id``, ``hit/pdg``.
     node_features
-        Columns of the hit table that start ``hit/x``; plane and position follow.
-    particle_labels, event_labels, vertex, planes, lower_bound, max_integral, parts
+        Columns of the hit table that start ``hit/x``; plane and position follow. By default ``integral``,
+        ``rms`` and ``tpc``, if no detector says else.
+    particle_labels, event_labels, vertex, detector, planes, lower_bound, max_integral, parts
         As of every `TrainingObject`.
 
     Raises
@@ -45,10 +46,13 @@ class HitGraph(TrainingObject):
 
     position: bool = False
     detailed_truth: bool = False
-    node_features: Sequence[str] = ("integral", "rms", "tpc")
+    node_features: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.node_features is None:
+            object.__setattr__(self, "node_features", self.geometry.node_features)
+        assert self.node_features is not None
         object.__setattr__(self, "node_features", HitNodes(features=self.node_features).features)
         if self.detailed_truth and not self.particle_layers:
             raise OptionError("detailed truth needs particle labels")
@@ -59,7 +63,7 @@ class HitGraph(TrainingObject):
         return (
             Metadata(),
             SpacepointNodes(),
-            HitNodes(features=self.node_features),
+            HitNodes(features=self.node_features or ()),
             *([TruePositions()] if self.position else []),
             HitIds(),
             *([SemanticTruth()] if self.particle_layers else []),

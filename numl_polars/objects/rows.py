@@ -36,10 +36,13 @@ class KeptRows:
         """The kept rows of a frame; the frame itself where nothing changes."""
         return frame if self._whole else frame[self.rows]
 
+    def pick(self, values: np.ndarray) -> np.ndarray:
+        """The kept rows of an array; itself where nothing changes."""
+        return values if self._whole else values[self.rows]
+
     def take(self, column: pl.Series, dtype: type) -> np.ndarray:
         """The kept rows of a column as `dtype`; the column's own buffer where nothing changes."""
-        values = column.to_numpy()
-        return (values if self._whole else values[self.rows]).astype(dtype, copy=False)
+        return self.pick(column.to_numpy()).astype(dtype, copy=False)
 
     def stack(self, frame: pl.DataFrame, names: tuple[str, ...]) -> NDArray[np.float32]:
         """The kept rows of some columns side by side, float32 (rows, len(names))."""

@@ -53,11 +53,10 @@ def reject_few_hits(
     ledger.enter("few_hits", events, detail.to_series(), rejected=True)
 
 
-def reject_unknown_planes(ledger: Ledger, offsets: Int64s, plane: Int64s, num_planes: int) -> None:
-    """Events with a hit on a plane whose number is not in ``[0, num_planes)``."""
-    unknown = (plane < 0) | (plane >= num_planes)
+def reject_unknown_planes(ledger: Ledger, offsets: Int64s, unknown: Bools, plane: pl.Series) -> None:
+    """Events with a hit on a plane that is `unknown`; `plane` is what the file says of each hit."""
     enter_rows(
-        ledger, "unknown_plane", unknown, offsets, {"plane": pl.Series(plane)},
+        ledger, "unknown_plane", unknown, offsets, {"plane": plane},
         "{rows} hits, the first on plane {plane}", rejected=True,
     )  # fmt: skip
 

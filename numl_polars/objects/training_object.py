@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isnan
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from numl_polars.detectors import Detector, as_tuple, detector_of, load_detector
 from numl_polars.errors import InputError, OptionError
 from numl_polars.events.batch import Batch, TableListing
 from numl_polars.labels.event_labels import EventScheme
@@ -16,16 +18,20 @@ from numl_polars.labels.hits import deposit_columns
 from numl_polars.labels.layers import EVENT, SEMANTIC, as_layers, check_distinct
 from numl_polars.labels.particle_scheme import ParticleScheme
 from numl_polars.objects.batch import ObjectBatch
+from numl_polars.objects.hit_places import HitPlaces, check_plane_column
 from numl_polars.objects.layer_counts import LayerCounts
 from numl_polars.objects.part import Part
 from numl_polars.objects.parts import EventNode, EventTruth, Metadata, Vertex
 from numl_polars.objects.parts.functions import as_parts
 from numl_polars.parameters import Parameters, plain
-from numl_polars.schema import EVENT_INDEX, HIT_COORDINATES, SPACEPOINT_HITS, first_present, kind
+from numl_polars.schema import EVENT_INDEX, EVENT_TABLE, kind, spacepoint_hits
 from numl_polars.timing import Stages
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
+
+
+_OF_DETECTOR = ("planes", "plane_numbers", "coordinates", "planes_per_tpc")
 
 
 def check_object_name(name: str) -> None:
@@ -72,8 +78,20 @@ class TrainingObject(Parameters):
         ``event`` is the main one and NAME becomes ``evt/y_NAME``.
     vertex
         Add the neutrino vertex, ``evt/y_vtx``, cm.
+    detector
+        Name or description of the detector, see `numl_polars.detectors`, or a TOML file with one; it says
+        what the options below are that are not given.
     planes
-        Names of the wire planes, in the order of their numbers.
+        Names of the wire planes, in the order of their numbers; ``u``, ``v`` and ``y`` if no detector says
+        else.
+    plane_numbers
+        Numbers of the planes in the file, by default 0, 1, ….
+    coordinates
+        Which columns say a hit's plane, wire and time: ``auto``, the first that files of known generations
+        have; ``local`` to a chamber; ``global``, stitched over chambers; or the names of the three columns.
+    planes_per_tpc
+        Whether the planes of each chamber are planes of their own: ``u0``, ``v0``, ``y0``, ``u1``, …. Limits
+        that go by plane still go by those of all chambers together.
     lower_bound
         An event is left out if a plane has fewer hits with a deposit (any hits, without labels).
     max_integral
@@ -92,18 +110,21 @@ class TrainingObject(Parameters):
     particle_labels: ParticleScheme | Mapping[str, ParticleScheme] | None = None
     event_labels: EventScheme | Mapping[str, EventScheme] | None = None
     vertex: bool = False
-    planes: Sequence[str] = ("u", "v", "y")
+    detector: str | Path | Detector | None = None
+    planes: Sequence[str] | None = None
+    plane_numbers: Sequence[int] | None = None
+    coordinates: str | Sequence[str] | None = None
+    planes_per_tpc: bool | None = None
     lower_bound: int = 20
     max_integral: float | None = 1e6
     parts: Sequence[Part] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "planes", tuple(self.planes))
         object.__setattr__(self, "parts", as_parts(self.parts))
-        if not self.planes or len(set(self.planes)) < len(self.planes):
-            raise OptionError(f"planes {list(self.planes)}: one name for each plane is needed, none twice")
-        if len(self.planes) > len(SPACEPOINT_HITS):
-            raise OptionError(f"planes {list(self.planes)}: at most {len(SPACEPOINT_HITS)} are known")
+        # what they are, the detector being asked
+        for name in _OF_DETECTOR:
+            object.__setattr__(self, name, getattr(self.geometry, name))
+        _ = self.plane_names
         if self.lower_bound < 0:
             raise OptionError(f"lower bound {self.lower_bound} is below 0")
         if self.max_integral is not None and (isnan(self.max_integral) or self.max_integral < 0):
@@ -119,6 +140,41 @@ class TrainingObject(Parameters):
     def event_layers(self) -> dict[str, EventScheme]:
         """Schemes that label events, by layer."""
         return as_layers(self.event_labels, EVENT)
+
+    @cached_property
+    def geometry(self) -> Detector:
+        """The detector, with the options that are given in place of what it says."""
+        detector = Detector() if self.detector is None else load_detector(self.detector)
+        given = {name: getattr(self, name) for name in _OF_DETECTOR if getattr(self, name) is not None}
+        if "planes" in given:
+            given.setdefault("plane_numbers", None)
+        lists = {name: as_tuple(value) for name, value in given.items()}
+        return replace(detector, **lists)
+
+    @cached_property
+    def plane_names(self) -> tuple[str, ...]:
+        """Names of all planes, in the order of the numbers that hits have in the object."""
+        return self.geometry.all_planes
+
+    def hit_places(self, events: TableListing) -> HitPlaces:
+        """How plane and position of hits are read of these events.
+
+        Raises
+        ------
+        InputError
+            A column is not there; the message lists what was looked for and what is there.
+        """
+        return HitPlaces.of(events, self.geometry)
+
+    def spacepoint_hits(self, events: TableListing) -> tuple[str, ...]:
+        """Columns of the spacepoint table with the hit on each plane of a chamber."""
+        return spacepoint_hits(events.column_names("spacepoint_table"), self.geometry.numbers)
+
+    def known_detector(self, events: TableListing) -> Detector | None:
+        """The detector that was given, else that which the columns of the events tell, if any."""
+        if self.detector is not None:
+            return self.geometry
+        return detector_of(events.column_names(EVENT_TABLE), events.column_names("hit_table"))
 
     @property
     def preset(self) -> tuple[Part, ...]:
@@ -142,11 +198,8 @@ class TrainingObject(Parameters):
         InputError
             One that it needs is not there; the message lists what was looked for and what is there.
         """
-        where = f"hit_table of {events.name}"
-        coordinates = first_present(
-            HIT_COORDINATES, events.column_names("hit_table"), "hit plane, wire and time", where
-        )
-        needed: dict[str, list[str]] = {"hit_table": ["hit_id", "integral", *coordinates]}
+        places = self.hit_places(events)
+        needed: dict[str, list[str]] = {"hit_table": ["hit_id", "integral", *places.columns]}
 
         def need(table: str, names: Iterable[str]) -> None:
             needed[table] = list(dict.fromkeys([*needed.get(table, []), *names]))
@@ -168,6 +221,9 @@ class TrainingObject(Parameters):
             events.require(table, names)
             dtypes = events.columns(table)
             for name in names:
+                if table == "hit_table" and name == places.plane:
+                    check_plane_column(events, name)
+                    continue
                 wanted = kind(table, name)
                 if wanted is not None and dtypes[name].is_numeric() != (wanted == "numbers"):
                     raise InputError(

@@ -1,6 +1,6 @@
 """The files of a run, named by its stem."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
@@ -69,12 +69,13 @@ class Targets:
         numbered = self.stem.parent.glob(f"{escape(self.stem.name)}.*{self.format.suffix}")
         return sorted(path for path in numbered if path.name[start:stop].isdigit() and is_own(path))
 
-    def check(self, source: Path, *, overwrite: bool) -> None:
-        """Raise an OutputError if the run could not write its files, or would write over its `source`."""
+    def check(self, sources: Iterable[Path], *, overwrite: bool) -> None:
+        """Raise an OutputError if the run could not write its files, or would write over its `sources`."""
+        inputs = {source.resolve() for source in sources}
         objects = [*self.rank_files, self.merged, *self._earlier_rank_files()]
         for path in [*objects, self.ledger, self.report]:
-            if path.resolve() == source.resolve():
-                raise OutputError(f"{path} is the input of the run; choose another name for the output")
+            if path.resolve() in inputs:
+                raise OutputError(f"{path} is an input of the run; choose another name for the output")
             check_target(path, overwrite=overwrite, folder=self.format.is_folder and path in objects)
             if path in objects and path.exists() and not is_own(path):
                 raise OutputError(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 _ADDRESS_BYTES = 8
 KEPT_BYTES = 256 << 20
+"""Decoded chunks that reading may come back to, of all files together."""
 
 
 class RawError(Exception):
@@ -27,6 +28,8 @@ class RawFile:
         The file, open for reading.
     path
         Where it is.
+    kept_bytes
+        Memory for chunks that are kept.
 
     Attributes
     ----------
@@ -36,11 +39,11 @@ class RawFile:
         Whether addresses and lengths take 8 bytes, as those of all usual files do.
     """
 
-    def __init__(self, file: h5py.File, path: Path) -> None:
+    def __init__(self, file: h5py.File, path: Path, kept_bytes: int = KEPT_BYTES) -> None:
         creation = file.id.get_create_plist()
         self.base = int(creation.get_userblock())
         self.is_usual = creation.get_sizes() == (_ADDRESS_BYTES, _ADDRESS_BYTES)
-        self.kept = KeptChunks(KEPT_BYTES)
+        self.kept = KeptChunks(kept_bytes)
         self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
 
     def read(self, offset: int, num_bytes: int) -> bytes:

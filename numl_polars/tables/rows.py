@@ -251,7 +251,7 @@ def run_readings(readings: Sequence[Reading]) -> None:
 
 def _read_strings(dataset: h5py.Dataset, start: int, stop: int, width: int) -> NDArray[np.bytes_]:
     """HDF5 converts variable to fixed length itself; a value that fills its place may be cut, so grow."""
-    length = string_width(dataset)
+    length = string_width(dataset.dtype)
     while True:
         block = np.zeros((stop - start, width), f"S{length}")
         stored = dataset.id.get_type()

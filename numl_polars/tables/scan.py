@@ -14,7 +14,7 @@ from numl_polars.schema import EVENT_INDEX
 from numl_polars.tables.keys import event_of_rows
 
 if TYPE_CHECKING:
-    from numl_polars.tables.store import StoredTable
+    from numl_polars.tables.joined import JoinedTable
 
 Int64s = NDArray[np.int64]
 
@@ -22,7 +22,7 @@ _CHUNK_ROWS = 1 << 20
 
 
 def scan_table(
-    table: "StoredTable", offsets: Int64s, start: int, stop: int, rows: tuple[int, int] | None = None
+    table: "JoinedTable", offsets: Int64s, start: int, stop: int, rows: tuple[int, int] | None = None
 ) -> pl.LazyFrame:
     """LazyFrame of the rows of events ``[start, stop)``, `event_index` first.
 
@@ -69,7 +69,7 @@ def scan_table(
     )
 
 
-def read_frame(table: "StoredTable", offsets: Int64s, names: list[str], begin: int, end: int) -> pl.DataFrame:
+def read_frame(table: "JoinedTable", offsets: Int64s, names: list[str], begin: int, end: int) -> pl.DataFrame:
     """Rows ``[begin, end)`` of columns, `event_index` among them or not, in the buffers they were read to."""
     stored = table.read([name for name in names if name != EVENT_INDEX], begin, end)
     columns: dict[str, pl.Series] = {}

@@ -5,9 +5,11 @@ Wide datasets are read once and split. Strings of either storage become dictiona
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import h5py
 import numpy as np
@@ -15,7 +17,7 @@ import polars as pl
 import pyarrow as pa
 
 from numl_polars.errors import InputError
-from numl_polars.schema import EVENT_ID, KEY_COLUMNS, scalar_names
+from numl_polars.schema import EVENT_ID, KEY_COLUMNS, read_as, scalar_names
 from numl_polars.tables.raw_file import RawFile
 from numl_polars.tables.rows import DatasetRows, Reading, run_readings
 from numl_polars.tables.strings import Categories, string_width
@@ -39,7 +41,15 @@ NUMBERS: dict[str, pl.DataType] = {
 
 @dataclass(frozen=True)
 class ScalarColumn:
-    """Where a scalar column stands in the file: component `component` of `dataset`, `width` wide."""
+    """Where a scalar column stands in the file: component `component` of `dataset`, `width` wide.
+
+    Parameters
+    ----------
+    num_bytes
+        What a value takes while it is read.
+    chunk_rows
+        Rows of a chunk, None where the dataset has none.
+    """
 
     name: str
     dataset: str
@@ -47,6 +57,67 @@ class ScalarColumn:
     width: int
     dtype: pl.DataType
     num_bytes: int
+    chunk_rows: int | None
+
+
+@dataclass(frozen=True)
+class TableDescription:
+    """What a table of a file holds, known without reading any of it.
+
+    Parameters
+    ----------
+    where
+        Table and file, for messages.
+    columns
+        Scalar columns by name, in the file's order; columns of no readable type are left out.
+    lengths
+        Number of rows of each dataset of the columns.
+    others
+        Members that are no columns: what they are.
+    """
+
+    where: str
+    columns: Mapping[str, ScalarColumn]
+    lengths: Mapping[str, int]
+    others: Mapping[str, str]
+
+    @cached_property
+    def num_rows(self) -> int:
+        """Number of rows.
+
+        Raises
+        ------
+        InputError
+            The columns differ in length.
+        """
+        if not self.lengths:
+            return 0
+        usual, _ = Counter(self.lengths.values()).most_common(1)[0]
+        odd = {name: length for name, length in self.lengths.items() if length != usual}
+        if odd:
+            name, length = next(iter(odd.items()))
+            raise InputError(
+                f"{self.where}: columns differ in length: {len(odd)} of {len(self.lengths)} columns have not "
+                f"the {usual} rows of the others (first: {name} has {length})"
+            )
+        return usual
+
+    def missing(self, names: Iterable[str]) -> list[str]:
+        """Why there are no columns of these names, those that have a reason of their own apart."""
+        absent, faults = [], []
+        for name in names:
+            called = [column for column, stored in self.columns.items() if stored.dataset == name]
+            if name in self.columns:
+                continue
+            if name in self.others:
+                faults.append(f"column {name!r}, {self.others[name]}")
+            elif called:
+                faults.append(f"column {name!r} is read as {', '.join(map(repr, called))}")
+            else:
+                absent.append(name)
+        if absent:
+            faults.append(f"no column {', '.join(map(repr, absent))} (has {', '.join(self.columns)})")
+        return faults
 
 
 class StoredTable:
@@ -60,109 +131,88 @@ class StoredTable:
         Table and file, for messages.
     file
         The file's bytes, to read past HDF5 where that is faster.
+    renamed
+        Names under which columns are read, by what this file calls them; beside those of the schema.
     """
 
-    def __init__(self, group: h5py.Group, where: str, file: RawFile | None = None) -> None:
+    def __init__(
+        self,
+        group: h5py.Group,
+        where: str,
+        file: RawFile | None = None,
+        renamed: Mapping[str, str] | None = None,
+    ) -> None:
         self.name = group.name.strip("/")
         self.where = where
         self._group = group
         self._file = file
+        self._renamed = renamed or {}
         self._rows: dict[str, DatasetRows] = {}
-
-    @cached_property
-    def _datasets(self) -> dict[str, h5py.Dataset]:
-        found = {name: self._group.get(name) for name in self._group}
-        return {
-            name: _with_chunk_cache(member)
-            for name, member in found.items()
-            if isinstance(member, h5py.Dataset)
-        }
 
     @cached_property
     def keys(self) -> dict[str, h5py.Dataset]:
         """The sequence keys that the table carries."""
-        return {name: self._datasets[name] for name in KEY_COLUMNS if name in self._datasets}
+        found = {name: self._group.get(name) for name in KEY_COLUMNS if name in self._group}
+        return {name: dataset for name, dataset in found.items() if isinstance(dataset, h5py.Dataset)}
 
-    @property
+    @cached_property
     def event_id(self) -> h5py.Dataset | None:
         """The dataset of (run, subrun, event), None where the table has none of that shape."""
-        dataset = self._datasets.get(EVENT_ID)
-        return dataset if dataset is not None and dataset.ndim == 2 and dataset.shape[1] == 3 else None
+        dataset = self._group.get(EVENT_ID)
+        is_one = isinstance(dataset, h5py.Dataset) and dataset.ndim == 2 and dataset.shape[1] == 3
+        return dataset if is_one else None
 
-    @cached_property
-    def columns(self) -> dict[str, ScalarColumn]:
-        """Scalar columns by name, in the file's order; columns of no readable type are left out."""
-        found: dict[str, ScalarColumn] = {}
-        for name, dataset in self._datasets.items():
-            dtype = _polars_dtype(dataset)
-            if name in KEY_COLUMNS or dtype is None or dataset.ndim not in (1, 2):
-                continue
-            width = dataset.shape[1] if dataset.ndim == 2 else 1
-            num_bytes = dataset.dtype.itemsize if dtype != pl.Categorical else string_width(dataset)
-            for component, scalar in enumerate(scalar_names(self.name, name, width)):
-                found[scalar] = ScalarColumn(scalar, name, component, width, dtype, num_bytes)
-        return found
+    @property
+    def columns(self) -> Mapping[str, ScalarColumn]:
+        """See `TableDescription.columns`."""
+        return self.description.columns
 
-    @cached_property
+    @property
     def num_rows(self) -> int:
-        """Number of rows.
+        """See `TableDescription.num_rows`."""
+        return self.description.num_rows
 
-        Raises
-        ------
-        InputError
-            The columns differ in length.
-        """
-        lengths = {c.dataset: int(self._datasets[c.dataset].shape[0]) for c in self.columns.values()}
-        if not lengths:
-            return 0
-        usual = max(set(lengths.values()), key=list(lengths.values()).count)
-        odd = {name: length for name, length in lengths.items() if length != usual}
-        if odd:
-            name, length = next(iter(odd.items()))
-            raise InputError(
-                f"{self.where}: columns differ in length: {len(odd)} of {len(lengths)} columns have not the "
-                f"{usual} rows of the others (first: {name} has {length})"
-            )
-        return usual
+    @cached_property
+    def description(self) -> TableDescription:
+        """What the table holds."""
+        columns: dict[str, ScalarColumn] = {}
+        lengths: dict[str, int] = {}
+        others: dict[str, str] = {}
+        present = list(self._group)
+        taken = {self._renamed[name] for name in present if name in self._renamed}
+        for name in present:
+            if name in KEY_COLUMNS or (name in taken and name not in self._renamed):
+                continue
+            try:
+                dataset = h5py.h5d.open(self._group.id, name.encode())
+                shape, dtype, chunks = dataset.shape, dataset.dtype, _chunks(dataset)
+            except KeyError:
+                # a group, or a link that leads nowhere
+                continue
+            except (OSError, RuntimeError, TypeError, ValueError) as error:
+                others[name] = f"cannot be read: {error}"
+                continue
+            kind = _polars_dtype(dtype)
+            if shape is None or kind is None or len(shape) not in (1, 2):
+                others[name] = (
+                    f"{dtype} of shape {shape}, is of no kind that can be read (numbers or strings, "
+                    "1-D or 2-D)"
+                )
+                continue
+            lengths[name] = int(shape[0])
+            width = shape[1] if len(shape) == 2 else 1
+            num_bytes = dtype.itemsize if kind != pl.Categorical else string_width(dtype)
+            called = self._renamed.get(name) or read_as(self.name, name, present)
+            for component, scalar in enumerate(scalar_names(self.name, called, width)):
+                scalar = self._renamed.get(scalar, scalar)
+                columns[scalar] = ScalarColumn(scalar, name, component, width, kind, num_bytes, chunks)
+        return TableDescription(self.where, columns, lengths, others)
 
     def require(self, names: Iterable[str]) -> None:
         """Raise an InputError that lists what is there, if any of the scalar columns is missing."""
-        missing = [name for name in names if name not in self.columns]
-        for name in missing:
-            if name in self._datasets:
-                dataset = self._datasets[name]
-                raise InputError(
-                    f"{self.where}: column {name!r}, {dataset.dtype} of shape {dataset.shape}, is of no kind "
-                    "that can be read (numbers or strings, 1-D or 2-D)"
-                )
+        missing = self.description.missing(names)
         if missing:
-            raise InputError(
-                f"{self.where}: no column {', '.join(map(repr, missing))} (has {', '.join(self.columns)})"
-            )
-
-    def num_row_bytes(self, names: Iterable[str]) -> int:
-        """Bytes that one row of the scalar columns takes while it is read."""
-        return sum(self.columns[name].num_bytes for name in names)
-
-    def chunks(self, names: Iterable[str]) -> dict[int, int]:
-        """Values that must be inflated together to read scalar columns, by the rows they span.
-
-        Over all chunked datasets of these columns, those of one chunk length taken together.
-
-        Raises
-        ------
-        InputError
-            A column is missing.
-        """
-        names = list(names)
-        self.require(names)
-        found: dict[int, int] = {}
-        for name in {self.columns[name].dataset for name in names}:
-            shape, chunk = self._datasets[name].shape, self._datasets[name].chunks
-            if chunk is not None:
-                width = shape[1] if len(shape) == 2 else 1
-                found[chunk[0]] = found.get(chunk[0], 0) + chunk[0] * width
-        return found
+            raise InputError(f"{self.where}: {'; '.join(missing)}")
 
     def read(self, names: Sequence[str], start: int, stop: int) -> dict[str, pa.Array]:
         """Rows ``[start, stop)`` of scalar columns as Arrow arrays; each dataset is read once.
@@ -197,7 +247,7 @@ class StoredTable:
 
     def _rows_of(self, dataset: str) -> DatasetRows:
         if dataset not in self._rows:
-            self._rows[dataset] = DatasetRows(self._datasets[dataset], self._file)
+            self._rows[dataset] = DatasetRows(_with_chunk_cache(self._group, dataset), self._file)
         return self._rows[dataset]
 
     def read_rows(self, dataset: str, start: int, stop: int) -> np.ndarray:
@@ -213,17 +263,23 @@ class StoredTable:
         return np.ascontiguousarray(reading.block())
 
 
-def _with_chunk_cache(dataset: h5py.Dataset) -> h5py.Dataset:
+def _chunks(dataset: h5py.h5d.DatasetID) -> int | None:
+    """Rows of a chunk, None where there are none."""
+    creation = dataset.get_create_plist()
+    return int(creation.get_chunk()[0]) if creation.get_layout() == h5py.h5d.CHUNKED else None
+
+
+def _with_chunk_cache(group: h5py.Group, name: str) -> h5py.Dataset:
     """The dataset, keeping the last chunk it read: the next batch most often starts in it."""
+    dataset = group[name]
     if dataset.chunks is None:
         return dataset
     num_bytes = math.prod(dataset.chunks) * dataset.dtype.itemsize
     access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
     access.set_chunk_cache(_CHUNK_SLOTS, min(num_bytes, _LARGEST_CACHED_CHUNK), 1.0)
-    file, name = dataset.file.id, dataset.name.encode()
     # HDF5 gives a dataset that is open already the cache it has
     dataset.id.close()
-    return h5py.Dataset(h5py.h5d.open(file, name, access))
+    return h5py.Dataset(h5py.h5d.open(group.id, name.encode(), access))
 
 
 def _arrow(block: np.ndarray, column: ScalarColumn, categories: Categories) -> pa.Array:
@@ -235,12 +291,10 @@ def _arrow(block: np.ndarray, column: ScalarColumn, categories: Categories) -> p
     return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
 
 
-def _polars_dtype(dataset: h5py.Dataset) -> pl.DataType | None:
-    """Polars dtype of a dataset, None where it is of no kind that a column can have."""
-    if dataset.shape is None:
-        return None
-    if h5py.check_string_dtype(dataset.dtype) is not None:
+def _polars_dtype(dtype: np.dtype[Any]) -> pl.DataType | None:
+    """Polars dtype of a stored one, None where it is of no kind that a column can have."""
+    if h5py.check_string_dtype(dtype) is not None:
         return pl.Categorical()
-    if dataset.dtype.kind == "b":
+    if dtype.kind == "b":
         return pl.Boolean()
-    return NUMBERS.get(dataset.dtype.kind + str(dataset.dtype.itemsize))
+    return NUMBERS.get(dtype.kind + str(dtype.itemsize))

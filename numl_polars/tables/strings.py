@@ -1,5 +1,7 @@
 """Strings of HDF5 columns as codes of distinct values, without a Python object a value."""
 
+from typing import Any
+
 import h5py
 import numpy as np
 import pyarrow as pa
@@ -14,9 +16,9 @@ _FIRST_ENTRIES = 64
 _FIRST_WORDS = 256
 
 
-def string_width(dataset: h5py.Dataset) -> int:
-    """Bytes, a multiple of 8, in which the values of a string dataset are read."""
-    length = h5py.check_string_dtype(dataset.dtype).length
+def string_width(dtype: np.dtype[Any]) -> int:
+    """Bytes, a multiple of 8, in which the values of a stored string dtype are read."""
+    length = h5py.check_string_dtype(dtype).length
     return _VARIABLE_WIDTH if length is None else -(-length // _WORD) * _WORD
 
 

@@ -41,7 +41,8 @@ def _section(table: Table) -> str:
     lines += ["| column | becomes | dtype | unit | meaning |", "|---|---|---|---|---|"]
     for column in table.columns:
         becomes = ", ".join(f"`{column.name}{suffix}`" for suffix in column.components)
-        cells = (f"`{column.name}`", becomes or "the same", column.dtype, column.unit, column.meaning)
+        also = f"; also called {', '.join(f'`{name}`' for name in column.also)}" if column.also else ""
+        cells = (f"`{column.name}`", becomes or "the same", column.dtype, column.unit, column.meaning + also)
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join([*lines, ""])
 
@@ -51,4 +52,14 @@ def _generations() -> str:
     lines += ["A hit's plane, wire and time are the first of these whose three columns the file has:", ""]
     lines += ["| plane | wire or projection | time or drift |", "|---|---|---|"]
     lines += ["| " + " | ".join(f"`{name}`" for name in names) + " |" for names in HIT_COORDINATES]
-    return "\n".join([*lines, "", "A deposit's weight is `energy`, else `energy_fraction`.", ""])
+    lines += [
+        "",
+        "Option `coordinates` prefers `local` ones, or `global` ones (`global_*`, else the projected).",
+    ]
+    lines += ["", "A deposit's weight is `energy`, else `energy_fraction`.", ""]
+    lines += [
+        "A column that a generation calls otherwise is read under the first name (`g4_pdg` as `type`); where",
+        "several files are read as one, a column that each has under some name is one column.",
+        "",
+    ]
+    return "\n".join(lines)

@@ -138,7 +138,11 @@ def test_build__missing_quantity_lists_what_was_looked_for(tmp_path: Path) -> No
     [
         ({"planes": ()}, "one name for each plane"),
         ({"planes": ("u", "u")}, "one name for each plane"),
-        ({"planes": ("a", "b", "c", "d")}, "at most 3"),
+        ({"plane_numbers": (0, 1)}, "one for each of"),
+        ({"coordinates": "stitched"}, "none of auto, local, global"),
+        ({"coordinates": ("plane", "wire")}, "name the three columns"),
+        ({"planes_per_tpc": True}, "does not say how many TPCs"),
+        ({"detector": "nova"}, "none of uboone, dune"),
         ({"node_features": ("rms", "rms")}, "named twice"),
         ({"lower_bound": -1}, "lower bound -1 is below 0"),
         ({"max_integral": float("nan")}, "max integral nan"),

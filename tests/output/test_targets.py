@@ -54,20 +54,20 @@ def test_check__any_file_of_an_earlier_run(tmp_path: Path, name: str, merge: boo
     write(tmp_path, name)
     targets = Targets.of(tmp_path / "g", 1, merge=merge)
     with pytest.raises(OutputError, match=r"exists already; --overwrite replaces it"):
-        targets.check(tmp_path / "run.h5", overwrite=False)
-    targets.check(tmp_path / "run.h5", overwrite=True)
+        targets.check([tmp_path / "run.h5"], overwrite=False)
+    targets.check([tmp_path / "run.h5"], overwrite=True)
 
 
 def test_check__never_the_input(tmp_path: Path) -> None:
     write(tmp_path, "run.h5")
-    with pytest.raises(OutputError, match=r"run\.h5 is the input of the run"):
-        Targets.of(tmp_path / "run", 2, merge=True).check(tmp_path / "run.h5", overwrite=True)
+    with pytest.raises(OutputError, match=r"run\.h5 is an input of the run"):
+        Targets.of(tmp_path / "run", 2, merge=True).check([tmp_path / "run.h5"], overwrite=True)
 
 
 def test_check__a_file_of_another_program(tmp_path: Path) -> None:
     h5py.File(tmp_path / "g.h5", "w").close()
     with pytest.raises(OutputError, match=r"g\.h5 is no training file of this program.* not overwritten"):
-        Targets.of(tmp_path / "g", 1, merge=True).check(tmp_path / "run.h5", overwrite=True)
+        Targets.of(tmp_path / "g", 1, merge=True).check([tmp_path / "run.h5"], overwrite=True)
 
 
 @pytest.mark.parametrize("output", [".", "/", ".."])

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from math import ceil, isfinite, prod
 from typing import Any, Literal, TypeVar, get_args
 
+from numl_polars.detectors import DETECTORS
 from numl_polars.errors import OptionError
-from numl_polars.objects.maps.detectors import DETECTORS
 
 Window = Literal["whole", "vertex", "centroid", "densest", "tight"]
 Extent = str | Sequence[Sequence[float]] | Sequence[Sequence[Sequence[float]]]

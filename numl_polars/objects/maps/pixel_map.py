@@ -39,7 +39,7 @@ class PixelMap(TrainingObject):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._pixels.check(len(self.planes))
+        self._pixels.check(len(self.plane_names))
 
     @property
     def _pixels(self) -> Pixels:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from numl_polars.detectors import DETECTORS, Detector
 from numl_polars.errors import InputError, OptionError
 from numl_polars.events.batch import TableListing
 from numl_polars.objects.batch import INT32, Attribute
 from numl_polars.objects.maps.attributes import Layout
 from numl_polars.objects.maps.cells import share_cells
-from numl_polars.objects.maps.detectors import DETECTORS, Detector, detector_of
 from numl_polars.objects.maps.formed import (
     Formed,
     MapPart,
@@ -26,7 +26,7 @@ from numl_polars.objects.maps.selection import select_by_window
 from numl_polars.objects.maps.truth import Energies, usable_energy
 from numl_polars.objects.maps.windows import Points, Windows, place_windows
 from numl_polars.objects.rows import event_rows
-from numl_polars.schema import EVENT_TABLE, HIT_COORDINATES, first_present
+from numl_polars.schema import EVENT_TABLE
 
 if TYPE_CHECKING:
     from numl_polars.objects.formation import Formation
@@ -37,6 +37,7 @@ Float64s = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 AXES = ("wire", "time")
+_SPANNED = [name for name, detector in DETECTORS.items() if detector.extents is not None]
 DEFAULT_BINS = 256
 _WIRE, _TIME, _DRIFT_X = "nu_vtx_wire_pos_", "nu_vtx_wire_time", "nu_vtx_corr_x"
 
@@ -93,8 +94,8 @@ class Pixels(MapPart):
             object.__setattr__(self, "bins", DEFAULT_BINS)
         for name in ("size", "bins", "bin_size", "extent"):
             object.__setattr__(self, name, as_tuples(getattr(self, name)))
-        if isinstance(self.extent, str) and self.extent not in DETECTORS:
-            raise OptionError(f"extent {self.extent!r} is no detector of {', '.join(DETECTORS)}")
+        if isinstance(self.extent, str) and self.extent not in _SPANNED:
+            raise OptionError(f"extent {self.extent!r} is no detector of {', '.join(_SPANNED)}")
         _ = self.grid
 
     def check(self, num_planes: int) -> None:
@@ -108,7 +109,7 @@ class Pixels(MapPart):
         """The options of the window, checked."""
         return Grid.of(AXES, self.window, self.size, self.bins, self.bin_size, dense=self.dense)
 
-    def extents(self, events: TableListing, num_planes: int) -> tuple[Ranges, ...] | None:
+    def extents(self, events: TableListing, scheme: "TrainingObject") -> tuple[Ranges, ...] | None:
         """Extent of each plane; None if it is not known, nor needed.
 
         Raises
@@ -119,43 +120,43 @@ class Pixels(MapPart):
             The file does not tell what it is of, and the window goes by the extent.
         """
         if self.extent is not None and not isinstance(self.extent, str):
-            return as_ranges("extent", self.extent, AXES, num_sets=num_planes)
-        detector = self._detector(events)
-        if detector is not None and len(detector.planes) >= num_planes:
-            return detector.planes[:num_planes]
+            return as_ranges("extent", self.extent, AXES, num_sets=len(scheme.plane_names))
+        detector = self._detector(events, scheme)
+        views = scheme.geometry.all_numbers
+        if detector is not None and detector.extents is not None and max(views) < len(detector.extents):
+            return tuple(detector.extents[number] for number in views)
         if self.window == "whole":
             raise InputError(
                 f"{events.name} does not tell what its planes span: give extent, a pair (lower, upper) for "
-                f"wire and one for time, or one of {', '.join(DETECTORS)}"
+                f"wire and one for time, or one of {', '.join(_SPANNED)}"
             )
         return None
 
     def columns(self, events: TableListing, scheme: "TrainingObject") -> Mapping[str, Sequence[str]]:
         """See `Part.columns`."""
         check_layers(scheme, "pixels")
-        self._dense_shape(events, len(scheme.planes))
+        self._dense_shape(events, scheme)
         needed = {"hit_table": ["rms"] if self.spread else []}
         if self.window == "vertex":
-            needed[EVENT_TABLE] = self._vertex(events, len(scheme.planes))
+            needed[EVENT_TABLE] = self._vertex(events, scheme)
         if self.spread:
-            self._ticks_per_unit(events)
+            self._ticks_per_unit(events, scheme)
         return needed
 
     def select(self, formation: "Formation") -> None:
         """Leave out events without window, or without hit in it."""
-        num_planes = len(formation.scheme.planes)
-        vertex = self._vertex(formation.batch, num_planes) if self.window == "vertex" else []
+        vertex = self._vertex(formation.batch, formation.scheme) if self.window == "vertex" else []
         select_by_window(formation, formed_once(self, formation, self._form), "hit", vertex)
 
     def attributes(self, formation: "Formation") -> Iterable[Attribute]:
         """See `Part.attributes`."""
-        formed, num_planes = formed_once(self, formation, self._form), len(formation.scheme.planes)
+        formed = formed_once(self, formation, self._form)
         layout = Layout(
             store="image" if self.dense else "pixel",
             cells=formed.cells,
             kept=formation.kept,
-            dense=self._dense_shape(formation.batch, num_planes),
-            num_planes=num_planes,
+            dense=self._dense_shape(formation.batch, formation.scheme),
+            num_planes=len(formation.scheme.plane_names),
             prefix=self.prefix("image" if self.dense else "pixel", formation.scheme),
         )
         yield from layout.places()
@@ -171,19 +172,17 @@ class Pixels(MapPart):
         from numl_polars.objects.maps.binning import bin_points
 
         batch, hits = formation.batch, formation.tables["hit_table"]
-        num_planes = len(formation.scheme.planes)
-        plane = hits[formation.coordinates[0]].to_numpy().astype(np.int64)
-        position = np.stack([hits[name].to_numpy() for name in formation.coordinates[1:]], axis=1)
-        # as objects hold positions
-        position = position.astype(np.float32).astype(np.float64)
+        num_planes, plane = len(formation.scheme.plane_names), formation.all_planes
+        # of the precision that objects hold
+        position = formation.all_positions.astype(np.float64)
         charge = hits["integral"].to_numpy().astype(np.float64)
         unusable = ~(np.isfinite(position).all(axis=1) & np.isfinite(charge))
         known = (plane >= 0) & (plane < num_planes) & ~unusable
         owner = np.where(known, event_rows(formation.offsets("hit_table")) * num_planes + plane, -1)
 
-        extents = self.extents(batch, num_planes)
+        extents = self.extents(batch, formation.scheme)
         extent = None if extents is None else np.tile(np.array(extents, np.float64), (batch.num_events, 1, 1))
-        centre = self._centres(formation, num_planes) if self.window == "vertex" else None
+        centre = self._centres(formation) if self.window == "vertex" else None
         num_sets = batch.num_events * num_planes
         windows = place_windows(self.grid, Points(position, owner, charge), extent, centre, num_sets)
         bins = bin_points(position, owner, windows.lower, windows.width, windows.shape)
@@ -216,67 +215,62 @@ class Pixels(MapPart):
             inside = np.flatnonzero(bins[:, 0] >= 0)
             return inside, bins[inside], np.ones(len(inside)), np.ones(len(inside), np.bool_)
         rms = formation.tables["hit_table"]["rms"].to_numpy().astype(np.float64)
-        sigma = rms / self._ticks_per_unit(formation.batch)
+        sigma = rms / self._ticks_per_unit(formation.batch, formation.scheme)
         place = bins[:, 1].copy()
         edges = (values[:, 1].copy() for values in (windows.lower, windows.width, windows.shape))
         starts, spread, weight = spread_points(time.copy(), sigma, owner, place, *edges)
         hit = np.repeat(np.arange(len(place)), np.diff(starts))
         return hit, np.stack([bins[hit, 0], spread], axis=1), weight, spread == place[hit]
 
-    def _detector(self, events: TableListing) -> Detector | None:
-        if isinstance(self.extent, str):
-            return DETECTORS[self.extent]
-        name = detector_of(events.column_names(EVENT_TABLE), events.column_names("hit_table"))
-        return None if name is None else DETECTORS[name]
+    def _detector(self, events: TableListing, scheme: "TrainingObject") -> Detector | None:
+        return DETECTORS[self.extent] if isinstance(self.extent, str) else scheme.known_detector(events)
 
-    def _dense_shape(self, events: TableListing, num_planes: int) -> tuple[int, ...] | None:
-        extents = self.extents(events, num_planes)
+    def _dense_shape(self, events: TableListing, scheme: "TrainingObject") -> tuple[int, ...] | None:
+        extents = self.extents(events, scheme)
         if self.dense:
-            return self.grid.dense_shape(extents, num_planes)
+            return self.grid.dense_shape(extents, len(scheme.plane_names))
         self.grid.shape(extents)
         return None
 
-    def _ticks_per_unit(self, events: TableListing) -> float:
+    def _ticks_per_unit(self, events: TableListing, scheme: "TrainingObject") -> float:
         """Ticks, which `rms` is in, in a unit of the time axis."""
-        detector = self._detector(events)
+        detector = self._detector(events, scheme)
         if detector is not None:
             return detector.ticks_per_unit
         return 1.0
 
-    def _vertex(self, events: TableListing, num_planes: int) -> list[str]:
+    def _vertex(self, events: TableListing, scheme: "TrainingObject") -> list[str]:
         """Columns that say where the vertex is: wire on each plane, then what tells its time."""
         present = events.column_names(EVENT_TABLE)
-        coordinates = first_present(
-            HIT_COORDINATES, events.column_names("hit_table"), "hit plane, wire and time", "hit_table"
-        )
-        wires = tuple(f"{_WIRE}{plane}" for plane in range(num_planes))
-        if coordinates[1] == "proj" or not set(wires) <= set(present):
+        wires = tuple(f"{_WIRE}{number}" for number in scheme.geometry.all_numbers)
+        if not scheme.hit_places(events).in_ticks or not set(wires) <= set(present):
             raise InputError(
                 f"{EVENT_TABLE} of {events.name} has no vertex on the wire planes, in the units of hits "
                 f"({', '.join(wires)}): the windows 'centroid' and 'densest' do without; it has "
                 f"{', '.join(sorted(present))}"
             )
-        detector = self._detector(events)
-        if detector is not None and detector.zero_tick is not None and _DRIFT_X in present:
+        detector = self._detector(events, scheme)
+        has_drift = detector is not None and None not in (detector.zero_tick, detector.tick_cm)
+        if has_drift and _DRIFT_X in present:
             return [*wires, _DRIFT_X]
         events.require(EVENT_TABLE, [_TIME])
         return [*wires, _TIME]
 
-    def _centres(self, formation: "Formation", num_planes: int) -> Float64s:
+    def _centres(self, formation: "Formation") -> Float64s:
         """Vertex on each plane, float64 (sets, 2).
 
         The time is that at which charge from the vertex arrives, by its x, where the drift of the detector is
         known: there are files whose `nu_vtx_wire_time` is another time, in ns.
         """
-        *wires, last = self._vertex(formation.batch, num_planes)
+        *wires, last = self._vertex(formation.batch, formation.scheme)
         events = formation.tables[EVENT_TABLE]
         time = events[last].to_numpy().astype(np.float64)
         if last == _DRIFT_X:
-            detector = self._detector(formation.batch)
+            detector = self._detector(formation.batch, formation.scheme)
             assert detector is not None
             assert detector.zero_tick is not None
             assert detector.tick_cm is not None
             time = detector.zero_tick + time / detector.tick_cm
         wire = np.stack([events[name].to_numpy() for name in wires], axis=1).astype(np.float64)
-        centre = np.stack([wire, np.repeat(time[:, None], num_planes, axis=1)], axis=2)
+        centre = np.stack([wire, np.repeat(time[:, None], len(wires), axis=1)], axis=2)
         return centre.reshape(-1, 2)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from numl_polars.detectors import DETECTORS
 from numl_polars.errors import InputError, OptionError
 from numl_polars.events.batch import TableListing
 from numl_polars.labels.hits import deposit_columns, int64
 from numl_polars.objects.batch import Attribute
 from numl_polars.objects.maps.attributes import Layout
 from numl_polars.objects.maps.cells import share_cells
-from numl_polars.objects.maps.detectors import DETECTORS, detector_of
 from numl_polars.objects.maps.formed import (
     Formed,
     MapPart,
@@ -30,7 +30,6 @@ from numl_polars.objects.rows import event_rows
 from numl_polars.schema import (
     DEPOSIT_POSITION,
     EVENT_TABLE,
-    SPACEPOINT_HITS,
     SPACEPOINT_POSITION,
     VERTEX,
     first_present,
@@ -120,7 +119,7 @@ class Voxels(MapPart):
             dense=self.dense,
         )
 
-    def extents(self, events: TableListing) -> tuple[Ranges] | None:
+    def extents(self, events: TableListing, scheme: "TrainingObject") -> tuple[Ranges] | None:
         """The box, None if it is not known, nor needed.
 
         Raises
@@ -130,9 +129,9 @@ class Voxels(MapPart):
         """
         if self.box is not None and not isinstance(self.box, str):
             return (as_ranges("box", self.box, AXES, num_sets=1)[0],)
-        name = self.box or detector_of(events.column_names(EVENT_TABLE), events.column_names("hit_table"))
-        if name is not None:
-            return (DETECTORS[name].box,)
+        detector = scheme.known_detector(events) if self.box is None else DETECTORS[self.box]
+        if detector is not None and detector.box is not None:
+            return (detector.box,)
         if self.window == "whole":
             raise InputError(
                 f"{events.name} does not tell the size of its detector: give box, a pair (lower, upper) of "
@@ -143,7 +142,7 @@ class Voxels(MapPart):
     def columns(self, events: TableListing, scheme: "TrainingObject") -> Mapping[str, Sequence[str]]:
         """See `Part.columns`."""
         check_layers(scheme, "voxels")
-        self._dense_shape(events, len(scheme.planes))
+        self._dense_shape(events, scheme)
         needed: dict[str, Sequence[str]] = {}
         if self.source == "deposits":
             try:
@@ -151,8 +150,8 @@ class Voxels(MapPart):
             except InputError as error:
                 raise InputError(f"{error}; take the source spacepoints") from error
         else:
-            wanted = (*SPACEPOINT_POSITION, *SPACEPOINT_HITS[: len(scheme.planes)])
             try:
+                wanted = (*SPACEPOINT_POSITION, *scheme.spacepoint_hits(events))
                 events.require("spacepoint_table", wanted)
             except InputError as error:
                 raise InputError(f"{error}; take the source deposits, if those have positions") from error
@@ -174,7 +173,7 @@ class Voxels(MapPart):
             store="volume" if self.dense else "voxel",
             cells=formed.cells,
             kept=formation.kept,
-            dense=self._dense_shape(formation.batch, len(formation.scheme.planes)),
+            dense=self._dense_shape(formation.batch, formation.scheme),
             num_planes=None,
             prefix=self.prefix("volume" if self.dense else "voxel", formation.scheme),
         )
@@ -185,9 +184,7 @@ class Voxels(MapPart):
 
     def _form(self, formation: "Formation") -> Formed:
         """The voxels of the batch."""
-        num_planes = len(formation.scheme.planes)
-        hits = formation.tables["hit_table"]
-        plane = hits[formation.coordinates[0]].to_numpy().astype(np.int64)
+        num_planes, plane = len(formation.scheme.plane_names), formation.all_planes
         plane = np.where((plane >= 0) & (plane < num_planes), plane, -1)
         if self.source == "deposits":
             return self._form_deposits(formation, plane, num_planes)
@@ -226,7 +223,7 @@ class Voxels(MapPart):
         position, lost = _positions(points, SPACEPOINT_POSITION)
         charge = hits["integral"].to_numpy().astype(np.float64)
         unusable = ~np.isfinite(charge)
-        hit, point = _pairs(formation, num_planes)
+        hit, point = _pairs(formation)
         there = (plane[hit] >= 0) & ~unusable[hit] & ~lost[point]
         hit, point = hit[there], point[there]
         owner = np.full(len(points), -1, np.int64)
@@ -244,7 +241,13 @@ class Voxels(MapPart):
         cells, shares = share_cells(windows, owner[point], bins[point], hit, weight, sizes)
         remarks = [
             Remark("unusable_hit", "hit_table", unusable, "hits", "hit_id"),
-            Remark("unusable_point", "spacepoint_table", lost, "spacepoints", SPACEPOINT_HITS[0]),
+            Remark(
+                "unusable_point",
+                "spacepoint_table",
+                lost,
+                "spacepoints",
+                formation.scheme.spacepoint_hits(formation.batch)[0],
+            ),
         ]
         energies = None
         if formation.scheme.particle_layers:
@@ -265,7 +268,7 @@ class Voxels(MapPart):
         from numl_polars.objects.maps.binning import bin_points
 
         batch = formation.batch
-        extents = self.extents(batch)
+        extents = self.extents(batch, formation.scheme)
         extent = None if extents is None else np.tile(np.array(extents, np.float64), (batch.num_events, 1, 1))
         centre = None
         if self.window == "vertex":
@@ -274,10 +277,10 @@ class Voxels(MapPart):
         bins = bin_points(points.position, points.owner, windows.lower, windows.width, windows.shape)
         return windows, bins, extent
 
-    def _dense_shape(self, events: TableListing, num_planes: int) -> tuple[int, ...] | None:
-        extents = self.extents(events)
+    def _dense_shape(self, events: TableListing, scheme: "TrainingObject") -> tuple[int, ...] | None:
+        extents = self.extents(events, scheme)
         if self.dense:
-            return self.grid.dense_shape(extents, num_planes)
+            return self.grid.dense_shape(extents, len(scheme.plane_names))
         self.grid.shape(extents)
         return None
 
@@ -293,14 +296,14 @@ def _positions(table: "pl.DataFrame", names: Sequence[str]) -> tuple[Float64s, B
     return position.astype(np.float64), np.logical_not(np.isfinite(position).all(axis=1))
 
 
-def _pairs(formation: "Formation", num_planes: int) -> tuple[Int64s, Int64s]:
+def _pairs(formation: "Formation") -> tuple[Int64s, Int64s]:
     """Rows of hits and of the spacepoints that they are part of."""
     from numl_polars.events.matching import match_rows
 
     hit_offsets, point_offsets = formation.offsets("hit_table"), formation.offsets("spacepoint_table")
     hit_id, points = int64(formation.tables["hit_table"]["hit_id"]), formation.tables["spacepoint_table"]
     found = []
-    for column in SPACEPOINT_HITS[:num_planes]:
+    for column in formation.scheme.spacepoint_hits(formation.batch):
         row = match_rows(hit_offsets, hit_id, point_offsets, int64(points[column]))
         there = np.flatnonzero(row >= 0)
         found.append((row[there], there))

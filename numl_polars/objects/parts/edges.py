@@ -12,7 +12,6 @@ from numl_polars.labels.hits import int64
 from numl_polars.objects.batch import INT32, Attribute
 from numl_polars.objects.part import Part
 from numl_polars.objects.rows import event_rows
-from numl_polars.schema import SPACEPOINT_HITS
 
 if TYPE_CHECKING:
     from numl_polars.objects.formation import Formation
@@ -45,7 +44,7 @@ class NexusEdges(Part):
         """See `Part.columns`."""
         if "spacepoint_table" not in events.tables:
             return {}
-        return {"spacepoint_table": SPACEPOINT_HITS[: len(scheme.planes)]}
+        return {"spacepoint_table": scheme.spacepoint_hits(events)}
 
     def attributes(self, formation: "Formation") -> Iterable[Attribute]:
         """See `Part.attributes`."""
@@ -69,7 +68,7 @@ class NexusEdges(Part):
         point_offsets = formation.offsets("spacepoint_table")
         hit_id = int64(formation.tables["hit_table"]["hit_id"])
         pairs = []
-        for column in SPACEPOINT_HITS[: len(formation.scheme.planes)]:
+        for column in formation.scheme.spacepoint_hits(formation.batch):
             row = match_rows(hit_offsets, hit_id, point_offsets, int64(points[column]))
             there = own[row[own] >= 0]
             pairs.append(np.stack([row[there], there]))

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
+from numpy.typing import NDArray
 
 from numl_polars.errors import OptionError
 from numl_polars.events.batch import TableListing
 from numl_polars.objects.batch import INT8, INT32, Attribute, compact_of
 from numl_polars.objects.part import Part
-from numl_polars.schema import SPACEPOINT_POSITION
+from numl_polars.schema import SPACEPOINT_POSITION, TPC
 
 if TYPE_CHECKING:
     from numl_polars.objects.formation import Formation
@@ -34,7 +36,8 @@ class HitNodes(Part):
     Parameters
     ----------
     features
-        Columns of the hit table that start ``hit/x``; plane and position follow.
+        Columns of the hit table that start ``hit/x``; plane and position follow. Where the detector has
+        several cryostats, ``tpc`` is numbered through.
     """
 
     features: Sequence[str] = ("integral", "rms", "tpc")
@@ -50,11 +53,17 @@ class HitNodes(Part):
 
     def attributes(self, formation: "Formation") -> Iterable[Attribute]:
         """See `Part.attributes`."""
-        hits = formation.hits
-        features = hits.stack(formation.tables["hit_table"], (*self.features, *formation.coordinates))
+        hits, table = formation.hits, formation.tables["hit_table"]
+        own = [self._feature(formation, table, name) for name in self.features]
+        features = np.column_stack([*own, formation.plane.astype(np.float32), formation.position])
         yield Attribute("hit/plane", formation.plane, hits.offsets, compact=INT8)
         yield Attribute("hit/pos", formation.position, hits.offsets)
         yield Attribute("hit/x", features, hits.offsets)
+
+    def _feature(self, formation: "Formation", hits: pl.DataFrame, name: str) -> NDArray[np.float32]:
+        if name == TPC and formation.places.cryostat is not None:
+            return formation.hits.pick(formation.places.tpcs_of(hits)).astype(np.float32)
+        return formation.hits.take(hits[name], np.float32)
 
 
 class HitIds(Part):

@@ -177,7 +177,7 @@ def test_select__reasons_and_remarks(tmp_path: Path) -> None:
         ({"window": "densest", "size": 64, "bin_size": 100}, "does not divide"),
         ({"window": "centroid", "size": 64, "bin_size": 1e-4}, "has 640,000 bins of 0.0001; at most 32,768"),
         ({"window": "tight", "bin_size": 2, "dense": True}, "each event would have another shape"),
-        ({"extent": "sbnd"}, "extent 'sbnd' is no detector of uboone, dune"),
+        ({"extent": "lariat"}, "extent 'lariat' is no detector of uboone, dune, argoneut"),
         ({"extent": ((0, 5), (7, 7))}, "extent: time from 7 to 7 is no range"),
         ({"extent": ((5, 0), (0, 7))}, "extent: wire from 5 to 0 is no range"),
         ({"extent": ((0, float("nan")), (0, 7))}, "extent: wire from 0 to nan is no range"),

@@ -1,0 +1,183 @@
+"""Several event files read as one."""
+
+import resource
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import h5py
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+import numl_polars as nl
+from numl_polars.errors import InputError
+from numl_polars.events.file import EventFile
+from numl_polars.tables import opened
+from tests.builder import Event, join, simple_event, without_rows, write_events, write_tables
+
+TABLES = ("event_table", "hit_table", "particle_table", "edep_table", "spacepoint_table")
+
+
+def some_events(number: int) -> list[Event]:
+    made = [simple_event(hits=3 + i, seed=i) for i in range(number)]
+    return [without_rows(event) if i % 4 == 2 else event for i, event in enumerate(made)]
+
+
+def split(folder: Path, events: Sequence[Event], cuts: Sequence[int]) -> list[Path]:
+    """Files with the events between cuts, which keep the numbers that they have in one file."""
+    bounds = [0, *cuts, len(events)]
+    paths = []
+    for number, (start, stop) in enumerate(pairwise(bounds)):
+        path = folder / f"part{number:02d}.h5"
+        tables = join(events, [(1, 0, event) for event in range(len(events))])
+        for table in tables.values():
+            del table["event_id.seq_cnt"]
+            mine = (table["event_id.seq"] >= start) & (table["event_id.seq"] < stop)
+            table.update({name: rows[mine] for name, rows in table.items()})
+            table["event_id.seq"] -= start
+        paths.append(write_tables(path, tables))
+    return paths
+
+
+@given(st.data())
+@settings(max_examples=25, deadline=None)
+def test_many__equal_one_file(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    folder = tmp_path_factory.mktemp("many")
+    events = some_events(data.draw(st.integers(1, 9), "events"))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(events)), max_size=4), "cuts"))
+    whole = write_events(folder / "whole.h5", events, ids=[(1, 0, event) for event in range(len(events))])
+    with EventFile(whole) as one, EventFile(split(folder, events, cuts)) as many:
+        assert many.ids.tolist() == one.ids.tolist()
+        for table in TABLES:
+            assert many.offsets(table).tolist() == one.offsets(table).tolist()
+            assert many.columns(table) == one.columns(table)
+            assert_frame_equal(many.scan(table).collect(), one.scan(table).collect(), categorical_as_str=True)
+        start, stop = sorted(data.draw(st.tuples(*[st.integers(0, len(events))] * 2), "range"))
+        for table in TABLES:
+            found = many[start:stop].scan(table).collect()
+            assert_frame_equal(found, one[start:stop].scan(table).collect(), categorical_as_str=True)
+
+
+def test_many__process_equals_that_of_one_file(tmp_path: Path) -> None:
+    events = [simple_event(seed=seed) for seed in range(6)]
+    whole = write_events(tmp_path / "whole.h5", events, ids=[(1, 0, event) for event in range(6)])
+    split(tmp_path, events, [2, 2, 5])
+    graph = nl.HitGraph(particle_labels=nl.StandardLabels(), event_labels=nl.FlavorLabels())
+    nl.process(whole, graph, tmp_path / "one")
+    report = nl.process(str(tmp_path / "part*.h5"), graph, tmp_path / "many")
+    with h5py.File(tmp_path / "one.h5") as one, h5py.File(tmp_path / "many.h5") as many:
+        assert list(one["dataset"]) == list(many["dataset"])
+        assert len(one["dataset"]) == 6
+        for name in one["dataset"]:
+            assert one["dataset"][name][()].tobytes() == many["dataset"][name][()].tobytes()
+    assert [file["first_event"] for file in report.input["files"]] == [0, 2, 2, 5]
+
+
+def test_many__which_file_an_event_is_in(tmp_path: Path) -> None:
+    paths = split(tmp_path, some_events(5), [2, 2])
+    with EventFile(paths) as events:
+        assert events.file_starts.tolist() == [0, 2, 2, 5]
+        assert [events.file_of(event).name for event in range(5)] == ["part00.h5"] * 2 + ["part02.h5"] * 3
+
+
+def test_many__some_are_open_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More files than a process may have open."""
+    path = write_events(tmp_path / "a.h5", [simple_event(2)])
+    paths = []
+    for number in range(80):
+        paths.append(tmp_path / f"copy{number:03d}.h5")
+        paths[-1].write_bytes(path.read_bytes())
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = len(list(Path("/proc/self/fd").iterdir()))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 2 * opened.MOST_OPEN + 10, hard))
+    try:
+        with pytest.warns(nl.EventFileWarning, match="79 of 80 events repeat"):
+            events = EventFile(paths)
+        with events:
+            hits = events.scan("hit_table").collect()
+            last = events[79]["hit_table"]
+            first = events[0]["hit_table"]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert len(hits) == 80 * 6
+    assert_frame_equal(first.drop("event_index"), last.drop("event_index"))
+
+
+def test_many__equal_triples_are_different_events(tmp_path: Path) -> None:
+    paths = [write_events(tmp_path / name, [simple_event(2)]) for name in ("a.h5", "b.h5")]
+    with pytest.warns(nl.EventFileWarning, match="1 of 2 events repeat"), EventFile(paths) as events:
+        assert [events.object_name(event) for event in range(2)] == ["r1_sr0_evt0", "r1_sr0_evt0_2"]
+
+
+def test_many__generations_mix_where_columns_have_some_name(tmp_path: Path) -> None:
+    old, new = simple_event(3), simple_event(3)
+    for name in ("plane", "wire", "time"):
+        new["hit_table"][name] = new["hit_table"].pop(f"local_{name}")
+    new["hit_table"]["wire"] = new["hit_table"]["wire"].astype(np.float32)
+    new["particle_table"]["g4_pdg"] = new["particle_table"].pop("type")
+    del new["spacepoint_table"]
+    a = write_events(tmp_path / "a.h5", [old], ids=[(1, 0, 0)])
+    b = write_events(tmp_path / "b.h5", [new], ids=[(1, 0, 1)])
+    with EventFile([a, b]) as events:
+        assert events.columns("hit_table")["local_wire"] == pl.Float64()
+        frame = events.scan("hit_table").collect()
+        assert frame["local_plane"].to_list() == [2] * 3 + [1] * 3 + [0] * 3 + [2] * 3 + [1] * 3 + [0] * 3
+        assert frame["local_time"].to_list() == [*old["hit_table"]["local_time"].tolist()] * 2
+        assert events.scan("particle_table").collect()["type"].to_list() == [13, 13]
+        assert events.offsets("spacepoint_table").tolist() == [0, 3, 3]
+    with EventFile([b, a]) as events:
+        assert set(events.column_names("hit_table")) >= {"plane", "wire", "time"}
+        assert events.scan("particle_table").collect()["type"].to_list() == [13, 13]
+
+
+def test_many__a_column_that_one_file_lacks(tmp_path: Path) -> None:
+    lacking, odd = simple_event(2), simple_event(2)
+    del lacking["hit_table"]["rms"]
+    odd["hit_table"]["tpc"] = np.array([b"west"] * 6)
+    paths = [
+        write_events(tmp_path / name, [event])
+        for name, event in (("a.h5", simple_event(2)), ("b.h5", lacking), ("c.h5", odd))
+    ]
+    with pytest.warns(nl.EventFileWarning):
+        events = EventFile(paths)
+    with events:
+        assert not {"rms", "tpc"} & set(events.column_names("hit_table"))
+        with pytest.raises(InputError, match=r"of .*b\.h5: no column 'rms' .*missing in 1 of 3 files"):
+            events.require("hit_table", ["rms"])
+        with pytest.raises(InputError, match=r"'tpc' cannot be read as one: .*Int32 in .*Categorical in"):
+            events.require("hit_table", ["tpc"])
+
+
+def test_many__files_that_cannot_be_used_are_all_named(tmp_path: Path) -> None:
+    good = write_events(tmp_path / "a.h5", [simple_event(2)])
+    (tmp_path / "b.h5").write_bytes(good.read_bytes()[:5000])
+    (tmp_path / "c.h5").write_text("no HDF5")
+    with pytest.raises(InputError, match=r"2 of 3 files cannot be used: .*b\.h5 is truncated.*c\.h5 is not"):
+        EventFile(str(tmp_path / "*.h5"))
+    (tmp_path / "c.h5").unlink()
+    with pytest.raises(InputError, match=r"^[^;]*b\.h5 is truncated"):
+        EventFile(str(tmp_path / "*.h5"))
+
+
+def test_many__faults_of_keys_are_told_once(tmp_path: Path) -> None:
+    paths = split(tmp_path, [simple_event(2, seed=seed) for seed in range(6)], [2, 4])
+    for path in paths:
+        with h5py.File(path, "r+") as file:
+            for key in ("event_id.seq", "event_id.seq_cnt"):
+                if key in file["hit_table"]:
+                    file[f"hit_table/{key}"][...] = 7
+    with EventFile(paths) as events, pytest.warns(nl.EventFileWarning) as caught:
+        assert events.offsets("hit_table").tolist() == [0, 6, 12, 18, 24, 30, 36]
+    assert len(caught) == 1
+    assert "more such faults in other files" in str(caught[0].message)
+
+
+def test_many__closed_files_say_so(tmp_path: Path) -> None:
+    with EventFile(split(tmp_path, some_events(4), [2])) as events:
+        pass
+    with pytest.raises(InputError, match=r"part00\.h5 is closed"):
+        events.scan("hit_table").collect()
