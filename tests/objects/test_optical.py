@@ -369,11 +369,15 @@ def simulated(tmp_path: Path) -> Path:
     return path
 
 
-def test_simulated__flash_of_the_beam_has_all_spacepoints(simulated: Path) -> None:
+@pytest.mark.parametrize(
+    ("detector", "options"),
+    [("icarus", {}), (None, {"tick": 0.4, "trigger_tick": 850.0, "drift_time": 940.0})],
+)
+def test_simulated__flash_of_the_beam_has_all_spacepoints(
+    simulated: Path, detector: str | None, options: dict[str, Any]
+) -> None:
     with nl.open(simulated) as events:
-        scheme = nl.HitGraph(
-            parts=[parts.Optical(tick=0.4, trigger_tick=850.0, drift_time=940.0)], lower_bound=0
-        )
+        scheme = nl.HitGraph(detector=detector, parts=[parts.Optical(**options)], lower_bound=0)
         objects = scheme.build(nl.Batch(events, 0, 20)).objects
     beam = stray = 0
     for arrays in objects:
@@ -388,9 +392,8 @@ def test_simulated__flash_of_the_beam_has_all_spacepoints(simulated: Path) -> No
 
 
 def test_command__takes_it(simulated: Path, tmp_path: Path, run: Any) -> None:
-    part = "optical(tick=0.4, trigger_tick=850, drift_time=940)"
-    options = ("--object", "bare", "--lower-bound", "0", "--part", "spacepoint-nodes", "--part", part)
-    result = run(simulated, tmp_path / "out", *options)
+    options = ("--object", "bare", "--lower-bound", "0", "--detector", "icarus")
+    result = run(simulated, tmp_path / "out", *options, "--part", "spacepoint-nodes", "--part", "optical")
     assert result.returncode == 0, result.stderr
     with h5py.File(tmp_path / "out.h5") as file:
         assert len(file["dataset"])

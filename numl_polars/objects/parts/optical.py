@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from numl_polars.errors import InputError, OptionError
 from numl_polars.events.batch import TableListing
 from numl_polars.objects.batch import Attribute
-from numl_polars.objects.maps.detectors import detector_of
 from numl_polars.objects.part import Part
 from numl_polars.objects.parts.edges import sorted_edges
 from numl_polars.objects.parts.optical_joins import (
@@ -26,7 +25,7 @@ from numl_polars.objects.parts.optical_joins import (
     stack_float64,
 )
 from numl_polars.objects.rows import event_rows
-from numl_polars.schema import EVENT_TABLE, OPTICAL_POSITION, SPACEPOINT_POSITION, first_present
+from numl_polars.schema import OPTICAL_POSITION, SPACEPOINT_POSITION, first_present
 
 if TYPE_CHECKING:
     from numl_polars.objects.formation import Formation
@@ -49,9 +48,6 @@ class Clock:
     tick: float
     trigger_tick: float
     drift_time: float
-
-
-_CLOCKS = {"uboone": Clock(0.5, 800.0, 2340.0)}
 
 
 class Optical(Part):
@@ -79,8 +75,8 @@ class Optical(Part):
         Whether there are edges from flashes to spacepoints.
     tick, trigger_tick, drift_time
         Length of a tick in us; tick at which charge comes that was made at the trigger, from which flashes
-        are timed, next to the wires; longest time in us that charge drifts. None: that of the detector, where
-        the columns of the file tell which it is.
+        are timed, next to the wires; longest time in us that charge drifts. None: that of the object's
+        detector, or of the one that the columns of the file tell.
     tolerance
         By how much, us, charge may come earlier or later than it can.
     nearest_pmts
@@ -201,16 +197,20 @@ class Optical(Part):
 
     def _clock(self, events: TableListing, scheme: "TrainingObject") -> Clock:
         """What was given, and that of the detector for the rest."""
-        name = detector_of(events.column_names(EVENT_TABLE), events.column_names("hit_table"))
-        known = _CLOCKS.get(name or "")
+        detector = scheme.known_detector(events)
         values: dict[str, float] = {}
-        for one in ("tick", "trigger_tick", "drift_time"):
+        for one, of_detector in (
+            ("tick", "tick_us"),
+            ("trigger_tick", "zero_tick"),
+            ("drift_time", "drift_us"),
+        ):
             value = getattr(self, one)
-            value = getattr(known, one, None) if value is None else value
+            value = getattr(detector, of_detector, None) if value is None else value
             if value is None:
                 raise OptionError(
                     f"{self.name}: {events.name} does not tell its detector: give tick, trigger_tick and "
-                    f"drift_time, or spacepoints=False for no edges from flashes to spacepoints"
+                    f"drift_time, a detector that has them, or spacepoints=False for no edges from flashes "
+                    f"to spacepoints"
                 )
             values[one] = value
         return Clock(**values)
