@@ -203,6 +203,7 @@ TPC, CRYOSTAT = "tpc", "Cryostat"
 DEPOSIT_WEIGHT = (("energy",), ("energy_fraction",))
 DEPOSIT_POSITION = ("x_position", "y_position", "z_position")
 SPACEPOINT_POSITION = ("position_x", "position_y", "position_z")
+OPTICAL_POSITION = ("yz_pos_0", "yz_pos_1")
 VERTEX = ("nu_vtx_corr_x", "nu_vtx_corr_y", "nu_vtx_corr_z")
 
 

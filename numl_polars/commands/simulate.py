@@ -4,13 +4,18 @@ from pathlib import Path
 
 import click
 
+DETECTORS = (
+    *("uboone", "uboone-optical", "uboone-open", "dune", "dune-2024", "dune-2023"),
+    *("icarus", "sbnd", "two-views"),
+)
+
 
 @click.command()
 @click.argument("output", metavar="OUT", type=click.Path(path_type=Path, readable=False))
 @click.option("--events", type=click.IntRange(min=1), required=True, metavar="N", help="Number of events.")
 @click.option(
     "--detector",
-    type=click.Choice(["uboone", "dune"]),
+    type=click.Choice(DETECTORS),
     default="uboone",
     show_default=True,
     help="Geometry, and the columns that its files have.",

@@ -23,6 +23,7 @@ from numl_polars.output.convert import convert
 from numl_polars.output.formats import FORMATS, open_objects
 from numl_polars.training import Dataset, collate
 from tests.builder import simple_event, without_rows, write_events
+from tests.objects.light import light
 from tests.objects.maps.random_events import random_event
 from tests.output.builder import METADATA
 from tests.training.comparing import assert_same_batch
@@ -37,13 +38,15 @@ Options = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def events(tmp_path_factory: pytest.TempPathFactory) -> Iterator[nl.EventFile]:
-    """Events without rows, with one hit, without spacepoints, without deposits, and some random ones."""
+    """Events without rows, with one hit, without spacepoints, without deposits, some random; with light."""
     some: list[Any] = [random_event(seed, hits=20) for seed in range(NUM_EVENTS - 1)]
     some[ONE_HIT] = random_event(7, hits=1, plain=True)
     for number, table in ((NO_SPACEPOINTS, "spacepoint_table"), (NO_DEPOSITS, "edep_table")):
         some[number][table] = without_rows(some[number])[table]
-    some[EMPTY] = without_rows(some[EMPTY])
     plain = simple_event() | {"event_table": some[1]["event_table"]}
+    for number, event in enumerate([*some, plain]):
+        event |= light(np.random.default_rng(number), flashes=number % 3, sums=number % 4, pulses=number)
+    some[EMPTY] = without_rows(some[EMPTY])
     with nl.open(write_events(tmp_path_factory.mktemp("e") / "e.h5", [*some, plain])) as file:
         yield file
 
@@ -58,6 +61,7 @@ def hit_graphs(draw: st.DrawFn) -> nl.TrainingObject:
     further: list[nl.Part] = [
         parts.NearestEdges(k=draw(st.integers(1, 4)), of=of, planar=planar),
         parts.RadiusEdges(radius=draw(st.sampled_from([0.5, 20.0])), of=of, planar=planar),
+        parts.Optical(nearest_pmts=draw(st.integers(0, 2)), tick=0.5, trigger_tick=0.0, drift_time=50.0),
     ]
     if not labels:  # a map has instances of its own
         pixels = parts.Pixels(window="whole", bins=(4, 8), extent=EXTENT)

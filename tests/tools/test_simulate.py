@@ -367,7 +367,7 @@ def test_simulate__summary_and_progress_count_what_is_written(tmp_path: Path) ->
     [
         ({"events": 0}, "events is 0; allowed are 1 and more"),
         ({"seed": -1}, "seed is -1; allowed are 0 and more"),
-        ({"detector": "icarus"}, "detector is 'icarus'; allowed are 'uboone', 'dune'"),
+        ({"detector": "lar"}, "detector is 'lar'; allowed are 'uboone', 'uboone-optical', 'uboone-open', 'd"),
         ({"layout": "zip"}, "layout is 'zip'; allowed are 'fresh', 'merged', 'contiguous'"),
     ],
 )

@@ -15,6 +15,7 @@ from numl_polars.objects.parts.edges import (
     RadiusEdges,
 )
 from numl_polars.objects.parts.nodes import EventNode, HitIds, HitNodes, Metadata, SpacepointNodes
+from numl_polars.objects.parts.optical import Optical
 from numl_polars.objects.parts.truth import (
     DetailedTruth,
     EdgeTruth,
@@ -40,6 +41,7 @@ INCLUDED: Mapping[str, type[Part]] = {
     "edge-truth": EdgeTruth,
     "true-positions": TruePositions,
     "vertex": Vertex,
+    "optical": Optical,
     "pixels": Pixels,
     "voxels": Voxels,
 }
@@ -61,6 +63,7 @@ __all__ = [
     "Metadata",
     "NearestEdges",
     "NexusEdges",
+    "Optical",
     "Pixels",
     "RadiusEdges",
     "SemanticTruth",

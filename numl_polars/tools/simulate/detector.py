@@ -1,68 +1,127 @@
-"""The two detectors: where their liquid argon is, and what their wire planes measure of a point in it."""
+"""Where the liquid argon of a detector is, and what its wire planes measure of a point in it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from numl_polars.tools.simulate.contents import Contents
 from numl_polars.tools.simulate.species import Bools, Floats, Ints
 
-NUM_VIEWS = 3
-"""Views u, v, y, numbered 0, 1, 2."""
 MARGIN_CM = 60.0
 """What lies around the liquid argon that is read out and is simulated too."""
 
 
 @dataclass(frozen=True)
+class Drift:
+    """A slice of liquid argon in which charge drifts along x: its lower and upper end and its wires, cm."""
+
+    lower: float
+    upper: float
+    wires: float
+
+
+@dataclass(frozen=True)
+class Photomultipliers:
+    """Those that look into each drift volume, from behind its wires.
+
+    Attributes
+    ----------
+    grid
+        Number of them along y and z.
+    beam_us
+        Start and length of the time in which the beam comes, us after the trigger.
+    """
+
+    grid: tuple[int, int]
+    beam_us: tuple[float, float]
+
+
+@dataclass(frozen=True)
 class Detector:
-    """A box of liquid argon with three wire planes for each of its drift volumes (TPCs).
+    """A box of liquid argon with wire planes for each of its drift volumes (TPCs).
 
     Attributes
     ----------
     name
         The generation of event files that is written for it.
+    contents
+        What these files hold.
     lower, upper
-        Corners of the box, (x, y, z), cm; x is the drift direction, the wire planes stand at x = 0.
-    tpcs
-        Number of drift volumes along x, y and z.
+        Corners of the box, (x, y, z), cm; x is the drift direction.
+    drifts
+        Drift volumes along x, in ascending order; between them there may be none.
+    rows, columns
+        Number of TPCs along y and z, in each of the drift volumes.
     angles
         Of the wires of each view to the vertical, degrees.
     pitches
         Distance of neighbouring wires of each view, cm.
-    tick_cm, trigger_tick
-        Drift in one tick of the clock; tick at which charge from x = 0 arrives.
+    tick_us, tick_cm
+        Time, and drift, in one tick of the clock.
+    trigger_tick
+        Tick at which charge that is made at the wires arrives.
     step_cm
         Length of the steps in which energy is deposited.
     delta_gev
         Kinetic energy above which a delta ray becomes a particle of its own.
-    sums_deposits
-        Whether a particle has one deposit a hit, or one for each of its steps there.
-    has_views
-        Whether hits carry view and plane; planes u and v then change places in every other TPC.
-    has_vertex
-        Whether the neutrino vertex is kept.
     energy_scale
         Median neutrino energy, GeV.
+    swapped_views
+        Two views whose planes change places in every other drift volume.
+    cryostats
+        Number of cryostats, each of as many successive drift volumes.
+    photomultipliers
+        None where light is not seen.
     """
 
     name: str
+    contents: Contents
     lower: tuple[float, float, float]
     upper: tuple[float, float, float]
-    tpcs: tuple[int, int, int]
-    angles: tuple[float, float, float]
-    pitches: tuple[float, float, float]
+    drifts: tuple[Drift, ...]
+    angles: tuple[float, ...]
+    pitches: tuple[float, ...]
+    tick_us: float
     tick_cm: float
     trigger_tick: float
     step_cm: float
     delta_gev: float
-    sums_deposits: bool
-    has_views: bool
-    has_vertex: bool
     energy_scale: float
+    rows: int = 1
+    columns: int = 1
+    swapped_views: tuple[int, int] | None = None
+    cryostats: int = 1
+    photomultipliers: Photomultipliers | None = None
+
+    @property
+    def num_views(self) -> int:
+        """Number of views, which are numbered from 0: u, v, y."""
+        return len(self.angles)
+
+    @property
+    def tpcs(self) -> tuple[int, int, int]:
+        """Number of TPCs along x, y and z."""
+        return len(self.drifts), self.rows, self.columns
+
+    @cached_property
+    def wires_at(self) -> Floats:
+        """Place along x of the wires of each drift volume, cm, float64 (drifts,)."""
+        return np.array([drift.wires for drift in self.drifts])
+
+    @cached_property
+    def longest_drift(self) -> float:
+        """Length of the longest drift, cm."""
+        return max(drift.upper - drift.lower for drift in self.drifts)
 
     def contains(self, position: Floats) -> Bools:
         """Whether each point, float64 (n, 3), cm, is in the liquid argon that is read out."""
         within = np.logical_and(position > self.lower, position < self.upper)
-        result: Bools = np.logical_and.reduce(within, axis=1)
+        drift = self.drift_of(position[:, 0])
+        lower = np.array([one.lower for one in self.drifts])[drift]
+        upper = np.array([one.upper for one in self.drifts])[drift]
+        between = (position[:, 0] >= lower) & (position[:, 0] <= upper)
+        result: Bools = np.logical_and.reduce(within, axis=1) & between
         return result
 
     def way_out(self, position: Floats, direction: Floats) -> Floats:
@@ -72,12 +131,40 @@ class Detector:
         distance: Floats = (np.sign(direction) * (bound - position) / steepness).min(axis=1)
         return np.maximum(distance, 0.0)
 
+    def drift_of(self, x: Floats) -> Ints:
+        """Number of the drift volume that is nearest to each x, int64 (n,)."""
+        between = [
+            (left.upper + right.lower) / 2 for left, right in zip(self.drifts, self.drifts[1:], strict=False)
+        ]
+        result: Ints = np.searchsorted(np.array(between), x, side="right").astype(np.int64)
+        return result
+
     def tpc_of(self, position: Floats) -> Ints:
-        """Number of the drift volume of each point in the box, int64 (n,)."""
+        """Number of the TPC of each point in the box, int64 (n,)."""
         size = np.subtract(self.upper, self.lower) / self.tpcs
         cell = np.floor((position - self.lower) / size).astype(np.int64)
         cell = np.clip(cell, 0, np.subtract(self.tpcs, 1))
-        result: Ints = (cell[:, 2] * self.tpcs[1] + cell[:, 1]) * self.tpcs[0] + cell[:, 0]
+        drift = self.drift_of(position[:, 0])
+        result: Ints = (cell[:, 2] * self.rows + cell[:, 1]) * len(self.drifts) + drift
+        return result
+
+    def cryostat_of(self, tpc: Ints) -> Ints:
+        """Number of the cryostat of each TPC, int64 (n,)."""
+        result: Ints = tpc % len(self.drifts) // (len(self.drifts) // self.cryostats)
+        return result
+
+    def tpc_in_cryostat(self, tpc: Ints) -> Ints:
+        """Number within its cryostat, drift volume first, of each TPC, int64 (n,)."""
+        drift = tpc % len(self.drifts) % (len(self.drifts) // self.cryostats)
+        result: Ints = drift * self.rows * self.columns + tpc // len(self.drifts)
+        return result
+
+    def plane_of(self, view: Ints, tpc: Ints) -> Ints:
+        """Number of the wire plane that sees each view in a TPC, int64 (n,)."""
+        if self.swapped_views is None:
+            return view
+        swapped = (tpc % len(self.drifts) % 2 == 1) & np.isin(view, self.swapped_views)
+        result: Ints = np.where(swapped, sum(self.swapped_views) - view, view)
         return result
 
     def across(self, view: int, position: Floats) -> Floats:
@@ -114,13 +201,30 @@ class Detector:
 
     def projection(self, view: Ints, tpc: Ints, wire: Ints) -> Floats:
         """Coordinate of the middle of each wire across the wires of its view, cm, float64 (n,)."""
-        first = np.stack([self.first_wire(number) for number in range(NUM_VIEWS)])
+        first = np.stack([self.first_wire(number) for number in range(self.num_views)])
         result: Floats = first[view, tpc] + (wire + 0.5) * np.take(self.pitches, view)
         return result
 
-    def tick_of(self, drift: Floats) -> Floats:
-        """Tick at which the charge from each x arrives, float64 (n,)."""
-        return self.trigger_tick + np.abs(drift) / self.tick_cm
+    def stitched_wire(self, view: Ints, tpc: Ints, wire: Ints) -> Floats:
+        """Number of each wire among those of its view as if they ran through all TPCs, float64 (n,)."""
+        lowest = np.array([self.first_wire(number).min() for number in range(self.num_views)])
+        result: Floats = (self.projection(view, tpc, wire) - lowest[view]) / np.take(self.pitches, view)
+        return result
+
+    def stitched_tick(self, x: Floats) -> Floats:
+        """Tick of each x as if charge drifted from there to the lower end of the box, float64 (n,)."""
+        return self.trigger_tick + (x - self.lower[0]) / self.tick_cm
+
+    def tick_of(self, x: Floats, tpc: Ints) -> Floats:
+        """Tick at which the charge from each x in a TPC arrives, float64 (n,)."""
+        return self.trigger_tick + np.abs(x - self.wires_at[tpc % len(self.drifts)]) / self.tick_cm
+
+    def kept_in(self, tpc: Ints, near: Floats, x: Floats) -> Floats:
+        """Each x moved to the side of the wires on which `near` lies, no farther than charge drifts."""
+        wires = self.wires_at[tpc % len(self.drifts)]
+        away = np.abs(np.clip(x, self.lower[0], self.upper[0]) - wires)
+        result: Floats = wires + np.where(near < wires, -1, 1) * np.minimum(away, self.longest_drift)
+        return result
 
     def is_dead(self, view: Ints, tpc: Ints, wire: Ints) -> Bools:
         """Whether each wire gives no signal: some groups of neighbours, the same in every event."""
@@ -130,37 +234,3 @@ class Detector:
 
 
 DEAD_GROUP, DEAD_SHARE = 16, 0.04
-
-UBOONE = Detector(
-    name="uboone",
-    lower=(0.0, -116.5, 0.0),
-    upper=(256.35, 116.5, 1036.8),
-    tpcs=(1, 1, 1),
-    angles=(60.0, -60.0, 0.0),
-    pitches=(0.3, 0.3, 0.3),
-    tick_cm=0.05491,
-    trigger_tick=800.0,
-    step_cm=0.25,
-    delta_gev=9e-4,
-    sums_deposits=True,
-    has_views=False,
-    has_vertex=True,
-    energy_scale=0.72,
-)
-DUNE = Detector(
-    name="dune",
-    lower=(-360.0, -600.0, 0.0),
-    upper=(360.0, 600.0, 1394.0),
-    tpcs=(2, 2, 6),
-    angles=(35.7, -35.7, 0.0),
-    pitches=(0.4669, 0.4669, 0.479),
-    tick_cm=0.08,
-    trigger_tick=0.0,
-    step_cm=0.55,
-    delta_gev=1.05e-4,
-    sums_deposits=False,
-    has_views=True,
-    has_vertex=False,
-    energy_scale=0.84,
-)
-DETECTORS = {detector.name: detector for detector in (UBOONE, DUNE)}

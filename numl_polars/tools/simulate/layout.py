@@ -7,8 +7,8 @@ import h5py
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from numl_polars.tools.simulate.columns import Table
 from numl_polars.tools.simulate.species import PROCESSES, Ints
-from numl_polars.tools.simulate.tables import Table
 
 Layout = Literal["fresh", "merged", "contiguous"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)

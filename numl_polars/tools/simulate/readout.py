@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from numl_polars.tools.simulate.cascade import Forest
-from numl_polars.tools.simulate.detector import NUM_VIEWS, Detector
+from numl_polars.tools.simulate.detector import Detector
 from numl_polars.tools.simulate.species import Bools, Floats, Ints
 
 MEV = 1e3
@@ -71,15 +71,16 @@ def read_out(forest: Forest, detector: Detector, rng: np.random.Generator) -> tu
     position = forest.step_position[inside]
     tpc = detector.tpc_of(position)
     drift = position[:, 0] + DIFFUSION_TICKS * detector.tick_cm * rng.standard_normal(inside.size)
-    view = np.repeat(np.arange(NUM_VIEWS), inside.size)
-    step, tpcs, drifts = np.tile(inside, NUM_VIEWS), np.tile(tpc, NUM_VIEWS), np.tile(drift, NUM_VIEWS)
-    wire = np.concatenate([detector.wire_of(number, tpc, position) for number in range(NUM_VIEWS)])
+    num_views = detector.num_views
+    view = np.repeat(np.arange(num_views), inside.size)
+    step, tpcs, drifts = np.tile(inside, num_views), np.tile(tpc, num_views), np.tile(drift, num_views)
+    wire = np.concatenate([detector.wire_of(number, tpc, position) for number in range(num_views)])
     seen = ~detector.is_dead(view, tpcs, wire)
     view, step, tpcs, drifts, wire = view[seen], step[seen], tpcs[seen], drifts[seen], wire[seen]
 
     event = forest.particles.event[forest.step_particle[step]]
-    tick = detector.tick_of(drifts)
-    channel = _channel(event, view, tpcs, wire)
+    tick = detector.tick_of(drifts, tpcs)
+    channel = _channel(event, view, tpcs, wire, num_views)
     order = np.argsort(channel << TIME_BITS | (tick * TIME_STEPS).astype(np.int64), kind="stable")
     first = _hit_starts(channel[order], tick[order])
     hit_of = np.cumsum(first) - 1
@@ -88,7 +89,7 @@ def read_out(forest: Forest, detector: Detector, rng: np.random.Generator) -> tu
 
     total = np.bincount(hit_of, energy).astype(np.float64, copy=False)
     mean_drift = np.bincount(hit_of, energy * drifts) / total
-    mean_tick = detector.tick_of(mean_drift)
+    mean_tick = detector.tick_of(mean_drift, tpcs[order[first]])
     spread = np.sqrt(np.bincount(hit_of, energy * (tick - mean_tick[hit_of]) ** 2) / total)
     at = order[first]
     strong = total >= THRESHOLD_MEV
@@ -110,9 +111,9 @@ def read_out(forest: Forest, detector: Detector, rng: np.random.Generator) -> tu
     return hits, Deposits(hit_row[hit_of[kept]], step, forest.step_particle[step], energy[kept])
 
 
-def _channel(event: Ints, view: Ints, tpc: Ints, wire: Ints) -> Ints:
-    """One number for each wire of each event, in the order in which hits are stored."""
-    plane = event * NUM_VIEWS + (NUM_VIEWS - 1 - view)
+def _channel(event: Ints, view: Ints, tpc: Ints, wire: Ints, num_views: int) -> Ints:
+    """One number for each wire of each event, in the order in which hits are stored: the last view first."""
+    plane = event * num_views + (num_views - 1 - view)
     return (plane << TPC_BITS | tpc) << WIRE_BITS | wire
 
 
@@ -136,9 +137,7 @@ def _with_noise(hits: Hits, detector: Detector, rng: np.random.Generator) -> tup
     last = detector.num_wires[hits.view[near]] - 1
     wire = np.concatenate((hits.wire, np.clip(moved, 0, last)))
     shift = NOISE_TICKS * detector.tick_cm * rng.standard_normal(event.size)
-    drift = np.clip(hits.drift[near] + shift, detector.lower[0], detector.upper[0])
-    # Noise keeps to the side of the wire planes on which its TPC lies.
-    drift = np.where(hits.drift[near] < 0, -np.abs(drift), np.abs(drift))
+    drift = detector.kept_in(hits.tpc[near], hits.drift[near], hits.drift[near] + shift)
 
     event = np.concatenate((hits.event, event))
     view = np.concatenate((hits.view, hits.view[near]))
@@ -146,8 +145,9 @@ def _with_noise(hits: Hits, detector: Detector, rng: np.random.Generator) -> tup
     drift = np.concatenate((hits.drift, drift))
     energy = np.concatenate((hits.energy, THRESHOLD_MEV + NOISE_MEV * rng.standard_exponential(near.size)))
     width = np.concatenate((hits.width, rng.random(near.size)))
-    ticks = (detector.tick_of(drift) * TIME_STEPS).astype(np.int64)
-    order = np.argsort(_channel(event, view, tpc, wire) << TIME_BITS | ticks, kind="stable")
+    ticks = (detector.tick_of(drift, tpc) * TIME_STEPS).astype(np.int64)
+    channel = _channel(event, view, tpc, wire, detector.num_views)
+    order = np.argsort(channel << TIME_BITS | ticks, kind="stable")
     row_of = np.empty_like(order)
     row_of[order] = np.arange(order.size)
     total = np.bincount(event, minlength=events)

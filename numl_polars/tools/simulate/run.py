@@ -11,11 +11,15 @@ import numpy as np
 from numl_polars.errors import OptionError
 from numl_polars.output.files import pending, writing
 from numl_polars.output.hdf5 import create_file
-from numl_polars.tools.simulate.detector import DETECTORS, Detector
+from numl_polars.tools.simulate.detector import Detector
+from numl_polars.tools.simulate.detectors import DETECTORS
 from numl_polars.tools.simulate.layout import LAYOUTS, EventFileWriter, Layout
 from numl_polars.tools.simulate.species import Ints
 from numl_polars.tools.simulate.tables import BLOCK_EVENTS, simulate_block
 
+DetectorName = Literal[
+    "uboone", "uboone-optical", "uboone-open", "dune", "dune-2024", "dune-2023", "icarus", "sbnd", "two-views"
+]
 RUN = 1
 EVENTS_IN_SUBRUN = 100
 
@@ -42,7 +46,7 @@ def simulate(
     path: str | Path,
     *,
     events: int,
-    detector: Literal["uboone", "dune"] = "uboone",
+    detector: DetectorName = "uboone",
     seed: int = 0,
     layout: Layout = "merged",
     overwrite: bool = False,
@@ -60,8 +64,12 @@ def simulate(
     events
         Number of events, at least 1; some of them are empty.
     detector
-        Generation of event files: "uboone" (vertex columns, deposits summed over a hit and particle) or
-        "dune" (view, proj and drift, positions of deposits).
+        Geometry and generation of event files: "uboone" (vertex columns, deposits summed over a hit and
+        particle), "uboone-optical" (the same events, with optical tables), "uboone-open" (the same as in the
+        open data release: `g4_pdg`, no spacepoints), "dune" (view, proj and drift, positions of deposits),
+        "dune-2024" and "dune-2023" (the same events as written to January 2025, and to May 2024: `local_*`
+        and `global_*`, the older `energy_fraction` without positions), "icarus" (two cryostats of four TPCs,
+        stitched columns, optical tables), "sbnd" (one cryostat of two TPCs), "two-views" (planes 0 and 1).
     seed
         Not negative.
     layout

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from numl_polars.tools.simulate.cascade import Forest
-from numl_polars.tools.simulate.detector import NUM_VIEWS
+from numl_polars.tools.simulate.detector import Detector
 from numl_polars.tools.simulate.readout import Deposits, Hits
 from numl_polars.tools.simulate.species import Floats, Ints
 
@@ -26,7 +26,7 @@ class Spacepoints:
     event, spacepoint_id
         int64 (n,), the identifier ascends with gaps in each event.
     hit_id
-        int64 (n, 3), hits of views u, v, y; -1 where a view has none.
+        int64 (n, views), hits of views u, v, y; -1 where a view has none.
     position
         float64 (n, 3), cm.
     """
@@ -37,9 +37,11 @@ class Spacepoints:
     position: Floats
 
 
-def find_spacepoints(forest: Forest, hits: Hits, deposits: Deposits, rng: np.random.Generator) -> Spacepoints:
+def find_spacepoints(
+    forest: Forest, hits: Hits, deposits: Deposits, detector: Detector, rng: np.random.Generator
+) -> Spacepoints:
     """Spacepoints of the coincidences that are found; an event that has any coincidence has a spacepoint."""
-    hit_of_step = np.full((forest.step_particle.size, NUM_VIEWS), NO_HIT)
+    hit_of_step = np.full((forest.step_particle.size, detector.num_views), NO_HIT)
     hit_of_step[deposits.step, hits.view[deposits.hit]] = hits.hit_id[deposits.hit]
     step = np.flatnonzero((hit_of_step > NO_HIT).sum(axis=1) >= MIN_VIEWS)
     triple = hit_of_step[step]
@@ -47,7 +49,7 @@ def find_spacepoints(forest: Forest, hits: Hits, deposits: Deposits, rng: np.ran
 
     # Events fill the upper bits of the first number, so that two sorts suffice for four columns.
     high = event << HIT_BITS | (triple[:, 0] + 1)
-    low = (triple[:, 1] + 1) << HIT_BITS | (triple[:, 2] + 1)
+    low = (triple[:, 1] + 1) << HIT_BITS | (triple[:, 2:].sum(axis=1) + 1)
     order = np.lexsort((low, high))
     is_new = np.ones(order.size, bool)
     is_new[1:] = (np.diff(high[order]) != 0) | (np.diff(low[order]) != 0)

@@ -1,0 +1,408 @@
+"""Light: nodes and edges against an oracle, over identifiers of every kind, and in the real file."""
+
+import statistics
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import numl_polars as nl
+from numl_polars import parts
+from numl_polars.objects.batch import ObjectBatch
+from numl_polars.objects.optical_kernels import follow_in_time, nearest_of_others
+from numl_polars.objects.training_object import Built
+from tests.builder import Event, simple_event, without_rows, write_events
+from tests.objects.light import OF_FLASH, OF_PULSE, light
+
+CLOCK: dict[str, Any] = {"tick": 0.5, "trigger_tick": 800.0, "drift_time": 1000.0}
+
+
+def optical_event(rng: np.random.Generator, *, hits: int = 3, **options: Any) -> Event:
+    """An event with light, spacepoints that name hits that are not there, and hits without time."""
+    event = simple_event(hits, seed=int(rng.integers(1 << 30)))
+    missing = rng.random(event["spacepoint_table"]["hit_id"].shape) < 0.4
+    event["spacepoint_table"]["hit_id"][missing] = rng.choice([-1, 999], int(missing.sum()))
+    event["hit_table"]["local_time"][rng.random(3 * hits) < 0.1] = np.nan
+    return event | light(rng, **options)
+
+
+def build(path: Path, events: list[Event], **options: Any) -> Built:
+    """Objects of the events, with spacepoints."""
+    with nl.open(write_events(path, events)) as file:
+        scheme = nl.TrainingObject(lower_bound=0, parts=[parts.SpacepointNodes(), parts.Optical(**options)])
+        return scheme.build(nl.Batch(file, 0, len(events)))
+
+
+# ---- the oracle: what an event's tables say, in plain Python
+
+
+def named_rows(ids: Any, names: Any) -> list[tuple[int, int]]:
+    """(row, first row whose identifier it names), of those that name one."""
+    own = list(map(int, ids))
+    return [(row, own.index(name)) for row, name in enumerate(map(int, names)) if name != -1 and name in own]
+
+
+def pmt_positions(event: Event) -> list[tuple[float, float]]:
+    sums, pulses = event["opflashsumpe_table"], event["ophit_table"]
+    if "yz_pos" in sums:
+        return [tuple(row) for row in sums["yz_pos"].tolist()]
+    channels = pulses["hit_channel"].tolist()
+    return [
+        tuple(pulses["yz_pos"][channels.index(channel)].tolist())
+        if "yz_pos" in pulses and channel in channels
+        else (np.nan, np.nan)
+        for channel in sums["pmt_channel"].tolist()
+    ]
+
+
+def spacepoint_times(event: Event) -> list[float]:
+    ids = event["hit_table"]["hit_id"].tolist()
+    found = []
+    for named in event["spacepoint_table"]["hit_id"].tolist():
+        ticks = [float(event["hit_table"]["local_time"][ids.index(one)]) for one in named if one in ids]
+        ticks = [tick for tick in ticks if np.isfinite(tick)]
+        found.append((float(np.mean(ticks)) - 800) * 0.5 if ticks else np.nan)
+    return found
+
+
+def expected(event: Event, nearest: int, tolerance: float) -> dict[str, Any]:
+    flashes, sums, pulses = (event[name] for name in ("opflash_table", "opflashsumpe_table", "ophit_table"))
+    positions = pmt_positions(event)
+    times = spacepoint_times(event)
+    points = event["spacepoint_table"]["position"][:, 1:].astype(float).tolist()
+    near = []
+    for row, point in enumerate(points):
+        distances = [
+            ((point[0] - p[0]) ** 2 + (point[1] - p[1]) ** 2, pmt)
+            for pmt, p in enumerate(positions)
+            if np.isfinite(p).all()
+        ]
+        near += [(row, pmt) for pmt in sorted(pmt for _, pmt in sorted(distances)[:nearest])]
+    return {
+        "ophit/pos": pulses["wire_pos"],
+        "ophit/x": np.column_stack([pulses["wire_pos"], *(pulses[name] for name in OF_PULSE)]),
+        "pmt/pos": np.reshape(positions, (-1, 2)),
+        "pmt/x": np.column_stack([np.reshape(positions, (-1, 2)), sums["pmt_channel"], sums["sumpe"]]),
+        "flash/pos": flashes["wire_pos"],
+        "flash/x": np.column_stack([flashes["wire_pos"], *(flashes[name] for name in OF_FLASH)]),
+        "ophit_in_pmt/edge_index": named_rows(sums["sumpe_id"], pulses["sumpe_id"]),
+        "pmt_in_flash/edge_index": named_rows(flashes["flash_id"], sums["flash_id"]),
+        "flash_in_evt/edge_index": [(row, 0) for row in range(len(flashes["time"]))],
+        "flash_time_sp/edge_index": [
+            (row, point)
+            for row, time in enumerate(flashes["time"].astype(float).tolist())
+            for point in range(len(times))
+            if -tolerance <= times[point] - time <= 1000 + tolerance
+        ],
+        "sp_knn_pmt/edge_index": near,
+    }
+
+
+def assert_expected(objects: ObjectBatch, events: list[Event], nearest: int, tolerance: float) -> None:
+    for arrays, number in zip(objects, objects.event_index.tolist(), strict=True):
+        for name, wanted in expected(events[number], nearest, tolerance).items():
+            if name.endswith("edge_index"):
+                if name not in arrays:
+                    assert not nearest
+                    continue
+                assert arrays[name].shape[0] == 2
+                assert arrays[name].dtype == np.int64
+                assert [tuple(edge) for edge in arrays[name].T.tolist()] == wanted, name
+            else:
+                assert arrays[name].dtype == np.float32
+                np.testing.assert_array_equal(arrays[name], np.asarray(wanted, np.float32), name)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 1 << 20),
+    sizes=st.lists(
+        st.tuples(st.integers(0, 4), st.integers(0, 7), st.integers(0, 12), st.integers(0, 4)),
+        min_size=1, max_size=4,
+    ),
+    positions=st.sampled_from(["ophit_table", "opflashsumpe_table", ""]),
+    nearest=st.integers(0, 3),
+    tolerance=st.sampled_from([0.0, 10.0]),
+)  # fmt: skip
+def test_optical__equals_the_oracle(
+    tmp_path_factory: pytest.TempPathFactory,
+    seed: int,
+    sizes: list[tuple[int, int, int, int]],
+    positions: str,
+    nearest: int,
+    tolerance: float,
+) -> None:
+    rng = np.random.default_rng(seed)
+    events = [
+        optical_event(rng, flashes=flashes, sums=sums, pulses=pulses, hits=hits, positions=positions)
+        for flashes, sums, pulses, hits in sizes
+    ]
+    path = tmp_path_factory.mktemp("o") / "e.h5"
+    built = build(path, events, nearest_pmts=nearest, tolerance=tolerance, **CLOCK)
+    with_hits = [number for number, (*_, hits) in enumerate(sizes) if hits]
+    assert built.objects.event_index.tolist() == with_hits
+    assert_expected(built.objects, events, nearest, tolerance)
+    found = built.ledger.filter(built.ledger["reason"] != "no_hits")
+    assert remarks(events) == {
+        (row["event_index"], row["reason"]): int(row["detail"].split()[0])
+        for row in found.to_dicts()
+        if row["reason"] not in ("no_spacepoints",)
+    }
+
+
+def remarks(events: list[Event]) -> dict[tuple[int, str], int]:
+    """Number of rows of each remark, by event and reason."""
+    counts: dict[tuple[int, str], int] = {}
+    for number, event in enumerate(events):
+        flash_id = event["opflash_table"]["flash_id"].tolist()
+        sum_id, of_flash = (event["opflashsumpe_table"][name].tolist() for name in ("sumpe_id", "flash_id"))
+        of_sum = event["ophit_table"]["sumpe_id"].tolist()
+        counts |= {
+            (number, "repeated_flash_id"): len(flash_id) - len(set(flash_id)),
+            (number, "repeated_sumpe_id"): len(sum_id) - len(set(sum_id)),
+            (number, "sum_without_flash"): sum(one not in (-1, *flash_id) for one in of_flash),
+            (number, "optical_hit_without_sum"): sum(one not in (-1, *sum_id) for one in of_sum),
+            (number, "pmt_without_position"): int(np.isnan(pmt_positions(event)).any(axis=-1).sum())
+            if sum_id
+            else 0,
+        }
+    return {key: count for key, count in counts.items() if count}
+
+
+def test_optical__event_without_light_keeps_empty_stores(tmp_path: Path) -> None:
+    events = [
+        optical_event(np.random.default_rng(0)),
+        simple_event(4),
+        optical_event(np.random.default_rng(1)),
+    ]
+    for table in ("opflash_table", "opflashsumpe_table", "ophit_table"):
+        events[1][table] = without_rows(events[0])[table]
+    built = build(tmp_path / "e.h5", events, nearest_pmts=2, **CLOCK)
+    assert len(built.objects) == 3
+    empty = built.objects.arrays(1)
+    shapes = {
+        name: array.shape for name, array in empty.items() if "pmt" in name or "flash" in name or "op" in name
+    }
+    assert shapes == {
+        "ophit/pos": (0, 3), "ophit/x": (0, 8), "pmt/pos": (0, 2), "pmt/x": (0, 4), "flash/pos": (0, 3),
+        "flash/x": (0, 10), "ophit_in_pmt/edge_index": (2, 0), "pmt_in_flash/edge_index": (2, 0),
+        "flash_in_evt/edge_index": (2, 0), "flash_time_sp/edge_index": (2, 0),
+        "sp_knn_pmt/edge_index": (2, 0),
+    }  # fmt: skip
+    assert "no_flash" not in built.ledger["reason"].to_list()
+
+
+def test_optical__edges_do_not_depend_on_the_batch(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    path = write_events(tmp_path / "e.h5", [optical_event(rng) for _ in range(6)])
+    scheme = nl.TrainingObject(
+        lower_bound=0, parts=[parts.SpacepointNodes(), parts.Optical(nearest_pmts=2, **CLOCK)]
+    )
+    with nl.open(path) as events:
+        whole = scheme.build(nl.Batch(events, 0, 6)).objects
+        for number in range(6):
+            alone = scheme.build(nl.Batch(events, number, number + 1)).objects.arrays(0)
+            for name, array in whole.arrays(number).items():
+                np.testing.assert_array_equal(alone[name], array, name)
+
+
+def test_optical__of_left_out_events_makes_no_edges(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    events = [optical_event(rng, hits=hits, flashes=3) for hits in (6, 2, 6)]
+    path = write_events(tmp_path / "e.h5", events)
+    scheme = nl.TrainingObject(
+        lower_bound=5, parts=[parts.SpacepointNodes(), parts.Optical(nearest_pmts=1, **CLOCK)]
+    )
+    with nl.open(path) as file:
+        objects = scheme.build(nl.Batch(file, 0, 3)).objects
+    assert objects.event_index.tolist() == [0, 2]
+    assert_expected(objects, events, 1, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"tick": 0.0}, "tick is 0.0; it must be a number above 0"),
+        ({"drift_time": float("nan")}, "drift_time is nan; it must be a number above 0"),
+        ({"trigger_tick": float("inf")}, "trigger_tick is inf; it must be a finite number"),
+        ({"tolerance": -1.0}, "tolerance is -1.0; it must be a number, 0 or above"),
+        ({"nearest_pmts": -1}, "nearest_pmts is -1; it must be 0 or above"),
+        ({"spacepoints": "no"}, "spacepoints is 'no'; it must be True or False"),
+    ],
+)
+def test_optical__option_without_meaning_is_told(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(nl.OptionError, match=told):
+        parts.Optical(**options)
+
+
+def test_optical__file_without_light_is_told(tmp_path: Path) -> None:
+    with pytest.raises(
+        nl.InputError,
+        match=r"has no ophit_table, opflashsumpe_table, opflash_table: .* has edep_table, event_table, hit_t",
+    ):
+        build(tmp_path / "e.h5", [simple_event()])
+
+
+def test_optical__missing_column_is_told(tmp_path: Path) -> None:
+    event = optical_event(np.random.default_rng(0))
+    del event["opflash_table"]["totalpe"]
+    with pytest.raises(nl.InputError, match=r"opflash_table of .*: no column 'totalpe' \(has "):
+        build(tmp_path / "e.h5", [event], **CLOCK)
+
+
+def test_optical__file_of_unknown_detector_is_told(tmp_path: Path) -> None:
+    event = optical_event(np.random.default_rng(0))
+    with pytest.raises(
+        nl.OptionError, match="does not tell its detector: give tick, trigger_tick and drift_time"
+    ):
+        build(tmp_path / "e.h5", [event], tick=0.4)
+    assert len(build(tmp_path / "e2.h5", [event], spacepoints=False).objects) == 1
+
+
+def test_optical__hits_without_ticks_are_told(tmp_path: Path) -> None:
+    event = optical_event(np.random.default_rng(0))
+    hits = event["hit_table"]
+    for name, other in (("local_plane", "view"), ("local_wire", "proj"), ("local_time", "drift")):
+        hits[other] = hits.pop(name)
+    with pytest.raises(
+        nl.InputError,
+        match=r"no hit time in ticks: looked for \(local_time\) or \(time\); .*spacepoints=False",
+    ):
+        build(tmp_path / "e.h5", [event], **CLOCK)
+
+
+@pytest.mark.parametrize("without", ["spacepoint_table", "ticks of dune"])
+def test_optical__spacepoints_or_names_of_their_hits_may_differ(tmp_path: Path, without: str) -> None:
+    event = optical_event(np.random.default_rng(0))
+    if without == "spacepoint_table":
+        del event["spacepoint_table"]
+        arrays = build(tmp_path / "e.h5", [event], nearest_pmts=2, **CLOCK).objects.arrays(0)
+        assert arrays["flash_time_sp/edge_index"].shape == arrays["sp_knn_pmt/edge_index"].shape == (2, 0)
+        return
+    wanted = expected(event, 0, 10.0)["flash_time_sp/edge_index"]
+    hits = event["hit_table"]
+    hits |= {"view": hits["local_plane"], "proj": hits["local_wire"], "drift": hits["local_time"] * 0.08}
+    hits |= {"plane": hits.pop("local_plane"), "wire": hits.pop("local_wire"), "time": hits.pop("local_time")}
+    arrays = build(tmp_path / "e.h5", [event], **CLOCK).objects.arrays(0)
+    assert [tuple(edge) for edge in arrays["flash_time_sp/edge_index"].T.tolist()] == wanted
+
+
+def test_optical__of_the_real_file(shared: Path) -> None:
+    path = shared / "data" / "real" / "r7010_sr1705_evt85251.evt.h5"
+    with nl.open(path) as events:
+        scheme = nl.HitGraph(parts=[parts.Optical(nearest_pmts=2)])
+        built = scheme.build(events[0])
+    arrays = built.objects.arrays(0)
+    assert "optical" not in " ".join(built.ledger["reason"].to_list())
+    with h5py.File(path) as file:
+        named = file["ophit_table/sumpe_id"][:, 0]
+        channel = file["opflashsumpe_table/pmt_channel"][:, 0]
+        places = dict(
+            zip(
+                file["ophit_table/hit_channel"][:, 0].tolist(),
+                file["ophit_table/yz_pos"][:].tolist(),
+                strict=True,
+            )
+        )
+        # identifiers of this event happen to be rows
+        np.testing.assert_array_equal(file["opflashsumpe_table/sumpe_id"][:, 0], np.arange(27))
+        used = np.flatnonzero(named >= 0)
+        np.testing.assert_array_equal(arrays["ophit_in_pmt/edge_index"], [used, named[used]])
+        np.testing.assert_array_equal(
+            arrays["pmt/pos"], np.array([places[one] for one in channel.tolist()], np.float32)
+        )
+        np.testing.assert_array_equal(arrays["ophit/x"][:, 6], file["ophit_table/peaktime"][:, 0])
+        ticks = dict(
+            zip(
+                file["hit_table/hit_id"][:, 0].tolist(),
+                file["hit_table/local_time"][:, 0].tolist(),
+                strict=True,
+            )
+        )
+        times = [
+            (statistics.fmean(ticks[hit] for hit in hits if hit >= 0) - 800) / 2
+            for hits in file["spacepoint_table/hit_id"][:].tolist()
+        ]
+    assert arrays["ophit/pos"].shape == (411, 3)
+    assert len(used) == 205
+    np.testing.assert_array_equal(arrays["pmt_in_flash/edge_index"], [np.arange(27), np.zeros(27)])
+    assert arrays["flash_in_evt/edge_index"].tolist() == [[0], [0]]
+    assert arrays["flash/x"][0].tolist() == pytest.approx(
+        [963, 751, 1042, 5.071875, 3.99, 1271.8759, -35.737732, 36.327663, 312.7363, 83.95075]
+    )
+    within = [row for row, time in enumerate(times) if -10 <= time - 5.071875 <= 2350]
+    assert arrays["flash_time_sp/edge_index"][1].tolist() == within
+    assert arrays["sp_knn_pmt/edge_index"].shape == (2, 2 * 72)
+
+
+# ---- the kernels, compiled and as plain Python
+
+
+@pytest.mark.parametrize("function", [follow_in_time, follow_in_time.py_func], ids=["compiled", "plain"])
+def test_follow_in_time__bounds_count_and_nan_does_not(function: Any) -> None:
+    pairs = function(
+        np.array([0, 2, 2]), np.array([0.0, np.nan]), np.array([0, 4, 5]),
+        np.array([-1.0, 2.0, np.nan, 2.5, 0.0]), -1.0, 2.0,
+    )  # fmt: skip
+    assert pairs.tolist() == [[0, 0], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    "function", [nearest_of_others, nearest_of_others.py_func], ids=["compiled", "plain"]
+)
+@pytest.mark.parametrize(("k", "expected"), [(1, [0]), (2, [0, 1]), (3, [0, 1, 3]), (1 << 60, [0, 1, 3])])
+def test_nearest_of_others__first_of_equal_ones(function: Any, k: int, expected: list[int]) -> None:
+    others = np.array([[0.0, 1.0], [1.0, 0.0], [np.nan, 0.0], [0.0, -1.0], [np.inf, 0.0]])
+    points = np.array([[0.0, 0.0], [np.nan, 0.0], [0.0, -np.inf]])
+    pairs = function(np.array([0, 3]), points, np.array([0, 5]), others, k)
+    assert pairs.tolist() == [[0] * len(expected), expected]
+
+
+@pytest.fixture
+def simulated(tmp_path: Path) -> Path:
+    path = tmp_path / "s.evt.h5"
+    nl.simulate(path, events=20, detector="icarus", seed=1)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("detector", "options"),
+    [("icarus", {}), (None, {"tick": 0.4, "trigger_tick": 850.0, "drift_time": 940.0})],
+)
+def test_simulated__flash_of_the_beam_has_all_spacepoints(
+    simulated: Path, detector: str | None, options: dict[str, Any]
+) -> None:
+    with nl.open(simulated) as events:
+        scheme = nl.HitGraph(detector=detector, parts=[parts.Optical(**options)], lower_bound=0)
+        objects = scheme.build(nl.Batch(events, 0, 20)).objects
+    beam = stray = 0
+    for arrays in objects:
+        time, points = arrays["flash/x"][:, 3], len(arrays["sp/pos"])
+        number = np.bincount(arrays["flash_time_sp/edge_index"][0], minlength=len(time))
+        in_time = (time >= 0) & (time <= 1.6)
+        assert (number[in_time] == points).all()
+        beam += int(in_time.sum())
+        stray += int((number[~in_time] < points).sum())
+    assert beam > 10
+    assert stray > 0
+
+
+def test_command__takes_it(simulated: Path, tmp_path: Path, run: Any) -> None:
+    options = ("--object", "bare", "--lower-bound", "0", "--detector", "icarus")
+    result = run(simulated, tmp_path / "out", *options, "--part", "spacepoint-nodes", "--part", "optical")
+    assert result.returncode == 0, result.stderr
+    with h5py.File(tmp_path / "out.h5") as file:
+        assert len(file["dataset"])
+        names = next(iter(file["dataset"].values())).dtype.names
+    assert {"flash/x", "pmt_in_flash/edge_index", "flash_time_sp/edge_index"} <= set(names)
+
+
+def test_command__without_clock_says_what_to_give(simulated: Path, tmp_path: Path, run: Any) -> None:
+    result = run(simulated, tmp_path / "out", "--part", "optical")
+    assert result.returncode != 0
+    assert "give tick, trigger_tick and drift_time" in result.stderr
+    assert "Traceback" not in result.stderr
