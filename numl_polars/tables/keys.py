@@ -6,16 +6,16 @@ the offsets are derived from `event_id`.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from numl_polars.errors import InputError
-from numl_polars.schema import EVENT_ID, SEQ, SEQ_CNT
 from numl_polars.tables.store import StoredTable
 
 Int64s = NDArray[np.int64]
-Ids = NDArray[np.int32]
+Ids = NDArray[np.integer[Any]]
 
 _BLOCK_ROWS = 1 << 20
 _SAMPLED_EVENTS = 16
@@ -34,7 +34,7 @@ def event_offsets(table: StoredTable, ids: Ids, warn: Callable[[str], None]) -> 
     table
         The table, with its keys.
     ids
-        int32 (events, 3): run, subrun, event of the event table.
+        Integers (events, components), as int32 (events, 3): run, subrun, event of the event table.
     warn
         Called with a sentence for each wrong key that was found and worked around.
 
@@ -50,7 +50,7 @@ def event_offsets(table: StoredTable, ids: Ids, warn: Callable[[str], None]) -> 
     if table.num_rows == 0:
         return np.zeros(len(ids) + 1, np.int64)
     faults = []
-    for name, read in ((SEQ_CNT, _from_seq_cnt), (SEQ, _from_seq)):
+    for name, read in ((table.layout.seq_cnt, _from_seq_cnt), (table.layout.seq, _from_seq)):
         if name not in table.keys:
             continue
         try:
@@ -68,7 +68,7 @@ def event_offsets(table: StoredTable, ids: Ids, warn: Callable[[str], None]) -> 
         found = "; ".join(faults) or "no sequence keys"
         raise InputError(f"{table.where}: {found}; and it cannot be rebuilt: {error}") from error
     for fault in faults:
-        warn(f"{table.where}: {fault}; rebuilt from 'event_id'")
+        warn(f"{table.where}: {fault}; rebuilt from {_quoted(table.layout.columns)}")
     return offsets
 
 
@@ -92,10 +92,10 @@ def _offsets(counts: Int64s) -> Int64s:
 
 
 def _from_seq_cnt(table: StoredTable, num_events: int) -> Int64s:
-    dataset = table.keys[SEQ_CNT]
+    dataset = table.keys[table.layout.seq_cnt]
     if dataset.ndim != 2 or dataset.shape[1] != 2 or dataset.dtype.kind not in "iu":
         raise _WrongKeyError(f"shape {dataset.shape} of {dataset.dtype}, not (events, 2) of int64")
-    lines = _read_key(table, SEQ_CNT, 0, len(dataset)).astype(np.int64)
+    lines = _read_key(table, table.layout.seq_cnt, 0, len(dataset)).astype(np.int64)
     events, counts = lines[:, 0], lines[:, 1]
     not_rising = np.flatnonzero(np.diff(events) <= 0)
     if not_rising.size:
@@ -122,13 +122,14 @@ def _from_seq_cnt(table: StoredTable, num_events: int) -> Int64s:
 
 
 def _from_seq(table: StoredTable, num_events: int) -> Int64s:
-    dataset = table.keys[SEQ]
+    dataset = table.keys[table.layout.seq]
     if len(dataset) != table.num_rows or dataset.dtype.kind not in "iu":
         raise _WrongKeyError(f"{len(dataset)} lines of {dataset.dtype}, the table has {table.num_rows} rows")
     counts = np.zeros(num_events, np.int64)
     last = 0
     for start in range(0, table.num_rows, _BLOCK_ROWS):
-        events = _read_key(table, SEQ, start, min(start + _BLOCK_ROWS, table.num_rows))[:, 0].astype(np.int64)
+        stop = min(start + _BLOCK_ROWS, table.num_rows)
+        events = _read_key(table, table.layout.seq, start, stop)[:, 0].astype(np.int64)
         falling = np.flatnonzero(np.diff(events, prepend=last) < 0)
         if falling.size:
             row = start + int(falling[0])
@@ -149,7 +150,7 @@ def _read_key(table: StoredTable, name: str, start: int, stop: int) -> np.ndarra
 
 def _check_sample(table: StoredTable, offsets: Int64s, ids: Ids) -> None:
     """Compare `event_id` at the first and last row of events, to find keys left over from before a merge."""
-    if table.event_id is None:
+    if not table.has_ids:
         return
     filled = np.flatnonzero(np.diff(offsets))
     if table.num_rows > _SMALL_TABLE:
@@ -159,9 +160,9 @@ def _check_sample(table: StoredTable, offsets: Int64s, ids: Ids) -> None:
     order = np.argsort(rows, kind="stable")
     rows, events = rows[order], events[order]
     if table.num_rows > _SMALL_TABLE:
-        found = np.concatenate([_ids(table, row, row + 1) for row in rows.tolist()])
+        found = np.concatenate([table.read_ids(row, row + 1) for row in rows.tolist()])
     else:
-        found = _ids(table, 0, table.num_rows)[rows]
+        found = table.read_ids(0, table.num_rows)[rows]
     wrong = np.flatnonzero((found != ids[events]).any(axis=1))
     if wrong.size:
         row, event = rows[wrong[0]], events[wrong[0]]
@@ -171,27 +172,23 @@ def _check_sample(table: StoredTable, offsets: Int64s, ids: Ids) -> None:
         )
 
 
-def _ids(table: StoredTable, start: int, stop: int) -> np.ndarray:
-    return table.read_rows(EVENT_ID, start, stop)
-
-
 def _from_event_id(table: StoredTable, ids: Ids) -> Int64s:
     """Runs of equal triples in the table, met one after the other in the event table."""
-    if table.event_id is None:
-        raise _WrongKeyError("there is no column 'event_id'")
-    triples, starts = _runs(table)
+    if not table.has_ids:
+        raise _WrongKeyError(f"there is no column {_quoted(table.layout.columns)}")
+    triples, starts = _runs(table, ids)
     events = _find_in_order(triples, ids)
     counts = np.zeros(len(ids), np.int64)
     counts[events] = np.diff(np.append(starts, table.num_rows))
     return _offsets(counts)
 
 
-def _runs(table: StoredTable) -> tuple[np.ndarray, Int64s]:
-    """Triples of the runs of equal `event_id`, (runs, 3), and the row where each starts."""
-    triples, starts = [np.empty((0, 3), np.int32)], [np.empty(0, np.int64)]
+def _runs(table: StoredTable, ids: Ids) -> tuple[np.ndarray, Int64s]:
+    """Names of the events of runs of rows, (runs, components) like `ids`, and the row where each starts."""
+    triples, starts = [np.empty((0, ids.shape[1]), ids.dtype)], [np.empty(0, np.int64)]
     last = None
     for start in range(0, table.num_rows, _BLOCK_ROWS):
-        block = _ids(table, start, min(start + _BLOCK_ROWS, table.num_rows))
+        block = table.read_ids(start, min(start + _BLOCK_ROWS, table.num_rows))
         first = last is None or bool((block[0] != last).any())
         new = np.append(first, (np.diff(block, axis=0) != 0).any(axis=1))
         triples.append(block[new])
@@ -235,6 +232,10 @@ def _find_in_order(triples: np.ndarray, ids: Ids) -> Int64s:
             f"first {_triple(triples[falling[0] + 1])}"
         )
     return events
+
+
+def _quoted(names: tuple[str, ...]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
 
 
 def _triple(ids: np.ndarray) -> tuple[int, ...]:

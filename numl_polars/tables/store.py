@@ -15,7 +15,8 @@ import polars as pl
 import pyarrow as pa
 
 from numl_polars.errors import InputError
-from numl_polars.schema import EVENT_ID, KEY_COLUMNS, scalar_names
+from numl_polars.schema import EVENT_ID, scalar_names
+from numl_polars.tables.index_layout import NUML, IndexLayout
 from numl_polars.tables.raw_file import RawFile
 from numl_polars.tables.rows import DatasetRows, Reading, run_readings
 from numl_polars.tables.strings import Categories, string_width
@@ -60,11 +61,16 @@ class StoredTable:
         Table and file, for messages.
     file
         The file's bytes, to read past HDF5 where that is faster.
+    layout
+        What says which event a row is of.
     """
 
-    def __init__(self, group: h5py.Group, where: str, file: RawFile | None = None) -> None:
+    def __init__(
+        self, group: h5py.Group, where: str, file: RawFile | None = None, layout: IndexLayout = NUML
+    ) -> None:
         self.name = group.name.strip("/")
         self.where = where
+        self.layout = layout
         self._group = group
         self._file = file
         self._rows: dict[str, DatasetRows] = {}
@@ -81,7 +87,7 @@ class StoredTable:
     @cached_property
     def keys(self) -> dict[str, h5py.Dataset]:
         """The sequence keys that the table carries."""
-        return {name: self._datasets[name] for name in KEY_COLUMNS if name in self._datasets}
+        return {name: self._datasets[name] for name in self.layout.keys if name in self._datasets}
 
     @property
     def event_id(self) -> h5py.Dataset | None:
@@ -89,13 +95,26 @@ class StoredTable:
         dataset = self._datasets.get(EVENT_ID)
         return dataset if dataset is not None and dataset.ndim == 2 and dataset.shape[1] == 3 else None
 
+    @property
+    def has_ids(self) -> bool:
+        """Whether its rows say which event they are of: all columns of the layout, of numbers, are there."""
+        if self.layout == NUML:
+            return self.event_id is not None
+        found = [self._datasets.get(name) for name in self.layout.columns]
+        return all(one is not None and one.ndim in (1, 2) and one.dtype.kind in "iu" for one in found)
+
+    def read_ids(self, start: int, stop: int) -> np.ndarray:
+        """What names the event of each row, integers (rows, components); errors as of `read_rows`."""
+        blocks = [self.read_rows(name, start, stop) for name in self.layout.columns]
+        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
+
     @cached_property
     def columns(self) -> dict[str, ScalarColumn]:
         """Scalar columns by name, in the file's order; columns of no readable type are left out."""
         found: dict[str, ScalarColumn] = {}
         for name, dataset in self._datasets.items():
             dtype = _polars_dtype(dataset)
-            if name in KEY_COLUMNS or dtype is None or dataset.ndim not in (1, 2):
+            if name in self.layout.keys or dtype is None or dataset.ndim not in (1, 2):
                 continue
             width = dataset.shape[1] if dataset.ndim == 2 else 1
             num_bytes = dataset.dtype.itemsize if dtype != pl.Categorical else string_width(dataset)
