@@ -105,7 +105,7 @@ class StoredTable:
 
     def read_ids(self, start: int, stop: int) -> np.ndarray:
         """What names the event of each row, integers (rows, components); errors as of `read_rows`."""
-        blocks = [self.read_rows(name, start, stop) for name in self.layout.columns]
+        blocks = [self._read_block(name, start, stop) for name in self.layout.columns]
         return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
 
     @cached_property
@@ -227,9 +227,12 @@ class StoredTable:
         OSError
             They cannot be read.
         """
+        return np.ascontiguousarray(self._read_block(dataset, start, stop))
+
+    def _read_block(self, dataset: str, start: int, stop: int) -> np.ndarray:
         reading = Reading(self._rows_of(dataset), start, stop)
         run_readings([reading])
-        return np.ascontiguousarray(reading.block())
+        return reading.block()
 
 
 def _with_chunk_cache(dataset: h5py.Dataset) -> h5py.Dataset:
