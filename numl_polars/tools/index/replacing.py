@@ -1,7 +1,7 @@
 """Tables of an HDF5 file replaced in one step: whenever the program ends, the file is the old or the new one.
 
 HDF5 changes a file in many places, one after the other. Here it writes only behind the end of the file, to
-where nothing refers: new columns, a new group for each table that gets some, which refers to the other columns
+where nothing refers: new columns, a new group for each table that gets some, which refers to the other ones
 of the table where they stand, and a new root group, which refers to the new groups and the unchanged ones.
 When all that is on the disk, the superblock is written, which says where the root group stands: 100 bytes at
 most, within one sector. Nothing else that belongs to the file is overwritten, so that programs which have it
@@ -192,7 +192,7 @@ class Replacement:
                     members = _links(group)
                     is_right = is_right and all(members.get(link) == target for link, target in links.items())
                     is_right = is_right and all(
-                        first_byte(h5py.h5d.open(group, column)) >= self._before.end
+                        _first_byte(h5py.h5d.open(group, column)) >= self._before.end
                         for column in members.keys() - links.keys()
                     )
         except (OSError, RuntimeError, KeyError, ValueError) as error:
@@ -214,19 +214,15 @@ class Replacement:
             os.close(self._descriptor)
 
 
-def first_byte(dataset: h5py.h5d.DatasetID) -> float:
+def _first_byte(dataset: h5py.h5d.DatasetID) -> float:
     """First byte of the file that values of a dataset take, infinite where they take none."""
+    if not dataset.get_storage_size():
+        return math.inf
     if dataset.get_create_plist().get_layout() != h5py.h5d.CHUNKED:
-        offset = dataset.get_offset()
-        return math.inf if offset is None else offset
-    return min((chunk.byte_offset for chunk in chunks_of(dataset)), default=math.inf)
-
-
-def chunks_of(dataset: h5py.h5d.DatasetID) -> list[Any]:
-    """The chunks of a dataset that are written."""
-    found: list[Any] = []
-    dataset.chunk_iter(found.append)
-    return found
+        return float(dataset.get_offset())
+    chunks: list[Any] = []
+    dataset.chunk_iter(chunks.append)
+    return float(min(chunk.byte_offset for chunk in chunks))
 
 
 def _place(name: bytes) -> bytes:
