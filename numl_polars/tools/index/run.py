@@ -202,7 +202,9 @@ class _Writing:
         stored, layout = self._file.handle[table.name], self._file.layout
         written = tuple(name for name, key in table.keys.items() if key.is_written)
         self._found.num_unused_bytes += sum(
-            stored[name].id.get_storage_size() for name in written if name in stored
+            stored[name].id.get_storage_size()
+            for name in written
+            if isinstance(stored.get(name), h5py.Dataset)
         )
         group = self._replacement.replace(table.name, without=written)
         for name in written:
