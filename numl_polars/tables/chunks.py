@@ -93,6 +93,26 @@ class ChunkedRows:
         """Find where the chunks are, which takes HDF5's lock, so that threads need not."""
         _ = self._places
 
+    @property
+    def filters(self) -> Filters:
+        """What was done to the chunks before they were stored."""
+        return self._filters
+
+    def stored(self, slab: int) -> tuple[bytes, int]:
+        """The one chunk of a slab as it is stored, and the mask of filters that were not applied to it.
+
+        Raises
+        ------
+        RawError
+            The slab has several chunks, or its chunk was never written, or cannot be read.
+        """
+        if self._num_across != 1:
+            raise RawError(f"rows are spread over {self._num_across} chunks")
+        offset, num_bytes, skipped = self._places[slab, 0].tolist()
+        if not num_bytes:
+            raise RawError(f"the chunk of rows from {slab * self.slab_rows} on was never written")
+        return self._file.read(offset, num_bytes), skipped
+
     def load(self, first: int, last: int) -> NDArray[Any]:
         """The rows of slabs ``[first, last)``, (rows, width), as they are stored; maybe more than there are.
 
