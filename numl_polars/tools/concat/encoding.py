@@ -3,6 +3,8 @@
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +49,8 @@ class Encoder:
     def __init__(self, plan: Plan, inputs: Inputs) -> None:
         self._plan = plan
         self._inputs = inputs
+        # small chunks take the interpreter's lock one by one: threads would only pass it on
+        self._interpreter = Lock()
 
     def __call__(self, item: Item) -> Encoded:
         """The item, made.
@@ -130,7 +134,10 @@ class Encoder:
                 continue
             is_last = bool(last == table.bounds[number + 1])
             path = self._plan.paths[number]
-            with self._inputs.column(number, column.table, column.name, is_last=is_last) as found:
+            with (
+                self._inputs.column(number, column.table, column.name, is_last=is_last) as found,
+                self._interpreter if found.has_small_chunks else nullcontext(),
+            ):
                 block[...] = read_column(
                     found, first - begin, last - begin, column.type, where=where, path=path
                 )

@@ -14,6 +14,7 @@ from numl_polars.tables.opening import open_hdf5
 from numl_polars.tables.raw_file import RawFile
 
 _MOST_OPEN = 128
+_SMALL_CHUNK_BYTES = 1 << 16
 # what HDF5 may keep of the structure of one file
 _CACHE_BYTES = 1 << 18
 
@@ -42,6 +43,11 @@ class InputColumn:
     def chunked(self) -> ChunkedRows | None:
         """How to read its chunks past HDF5."""
         return self.raw if isinstance(self.raw, ChunkedRows) else None
+
+    @property
+    def has_small_chunks(self) -> bool:
+        """Whether inflating a chunk takes about as long as calling for it."""
+        return self.chunked is not None and self.chunked.slab_bytes < _SMALL_CHUNK_BYTES
 
     @property
     def contiguous(self) -> ContiguousRows | None:
