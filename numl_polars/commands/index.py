@@ -29,7 +29,14 @@ _PIPE_WIDTH = 10_000
     show_default=True,
     help="Keys that tables are to have: event_id.seq, event_id.seq_cnt, or both.",
 )
-@click.option("--tables", default="", metavar="NAME,...", help="Tables to look at.  [default: all]")
+@click.option("--tables", metavar="NAME,...", help="Tables to look at.  [default: all]")
+@click.option(
+    "--index",
+    "layout",
+    metavar="TABLE/COLUMNS",
+    help="The table of events, and the columns that name an event in all tables, such as "
+    "spill/run,subrun,evt.  [default: found out]",
+)
 @click.option("--force", is_flag=True, help="Make keys anew even where they are right.")
 @click.option("--progress/--no-progress", default=None, help="Show a progress bar.  [default: on a terminal]")
 @click.option("--debug", is_flag=True, help="Show the traceback of a fault.")
@@ -37,7 +44,8 @@ def index(
     sources: tuple[Path, ...],
     dry_run: bool,
     keys: str,
-    tables: str,
+    tables: str | None,
+    layout: str | None,
     force: bool,
     progress: bool | None,
     debug: bool,
@@ -48,9 +56,10 @@ def index(
     those that are missing are added, wrong ones are rebuilt, right ones stay as they are. Whenever the
     command ends, a file has all its old keys or all its new ones.
     """
-    from numl_polars.errors import InputError, NumlError
+    from numl_polars.errors import InputError, NumlError, OptionError
     from numl_polars.mpi import world
     from numl_polars.sources import source_paths
+    from numl_polars.tables.index_layout import IndexLayout
     from numl_polars.tools.index import index_file
 
     def run() -> None:
@@ -62,11 +71,14 @@ def index(
                     found = index_file(
                         path,
                         keys=keys,  # type: ignore[arg-type]
-                        tables=names(tables) or None,
+                        tables=None if tables is None else names(tables),
                         force=force,
                         dry_run=dry_run,
+                        layout=None if layout is None else IndexLayout.parse(layout),
                         progress=bar,
                     )
+                except OptionError:
+                    raise
                 except NumlError as error:
                     faults[path] = str(error)
                     if len(paths) > 1:

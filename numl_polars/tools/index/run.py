@@ -104,6 +104,7 @@ def index_file(
     tables: Collection[str] | None = None,
     force: bool = False,
     dry_run: bool = False,
+    layout: IndexLayout | None = None,
     progress: Progress | None = None,
 ) -> IndexedFile:
     """Add the sequence keys of a file where they are missing, and make wrong ones anew; in place.
@@ -124,6 +125,8 @@ def index_file(
         Write the keys anew even where they are right.
     dry_run
         Write nothing.
+    layout
+        The table of events, and the columns that name an event; found out, if None.
     progress
         Told of the tables that are done.
 
@@ -134,7 +137,7 @@ def index_file(
     OutputError
         The file cannot be written; it is as it was.
     """
-    with _opened(path) as file:
+    with _opened(path, layout) as file:
         found = IndexedFile(path, file.layout, len(file.ids), dry_run)
         names = file.names if tables is None else file.named(tables)
         writing = _Writing(file, found)
@@ -221,16 +224,18 @@ class _Writing:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[_File]:
+def _opened(path: Path, layout: IndexLayout | None) -> Iterator[_File]:
     with open_hdf5(path) as handle:
         # of what was opened, whatever has the path now
         as_read = os.fstat(handle.id.get_vfd_handle())
         raw = RawFile(handle, path)
         try:
-            layout = index_layout(handle, path)
+            layout = layout or index_layout(handle, path)
+            if not isinstance(handle.get(layout.table), h5py.Group):
+                raise InputError(f"{path} has no table '{layout.table}' (has {', '.join(handle)})")
             events = StoredTable(handle[layout.table], f"{layout.table} of {path}", raw, layout)
             if not events.has_ids:
-                raise InputError(f"{events.where} has no {quoted(layout.columns)} of one integer a component")
+                raise InputError(f"{events.where} has no column {quoted(layout.columns)} of integers")
             try:
                 ids = events.read_ids(0, events.num_rows)
             except OSError as error:
