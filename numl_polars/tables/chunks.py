@@ -35,7 +35,8 @@ class ContiguousRows:
         creation = dataset.id.get_create_plist()
         if creation.get_layout() != h5py.h5d.CONTIGUOUS or creation.get_external_count():
             return None
-        offset = dataset.id.get_offset()
+        # behind a user block, HDF5 gives an offset for what was never written, too
+        offset = dataset.id.get_offset() if dataset.id.get_storage_size() else None
         return None if offset is None else cls(dataset, file, offset, dtype)
 
     def read_into(self, start: int, block: NDArray[Any]) -> None:
