@@ -129,10 +129,10 @@ def _changes(block: Ids, last: Ids | None) -> NDArray[np.bool_]:
 def _rows_of_unique(names: Ids, ids: Ids) -> Int64s | None:
     """Position in `ids` of each name; None where some name is not there, or some id is there twice."""
     columns = [f"{component}" for component in range(ids.shape[1])]
-    events = pl.DataFrame(ids, schema=columns)
+    events = pl.DataFrame(ids, schema=columns, orient="row")
     if events.is_duplicated().any():
         return None
-    found = pl.DataFrame(names.astype(ids.dtype, copy=False), schema=columns).join(
+    found = pl.DataFrame(names.astype(ids.dtype, copy=False), schema=columns, orient="row").join(
         events.with_row_index("event"), on=columns, how="left", maintain_order="left"
     )["event"]
     return None if found.null_count() else found.cast(pl.Int64).to_numpy()

@@ -70,10 +70,11 @@ class TailFile(io.RawIOBase):
                 wanted[num_read:] = bytes(len(wanted) - num_read)
                 break
             num_read += step
-        for page in range(start // _PAGE, -(-min(stop, self._end) // _PAGE)):
+        end = min(stop, self._end)
+        for page in range(start // _PAGE, -(-end // _PAGE) if start < end else 0):
             if (kept := self._pages.get(page)) is not None:
                 begin = page * _PAGE
-                first, last = max(start, begin), min(stop, self._end, begin + _PAGE)
+                first, last = max(start, begin), min(end, begin + _PAGE)
                 wanted[first - start : last - start] = kept[first - begin : last - begin]
         self._place = stop
         return len(wanted)

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from numl_polars.tools.index.tail_file import TailFile
@@ -14,6 +14,7 @@ SIZE, END = 20_000, 9_000
 writes = st.tuples(st.integers(0, SIZE), st.integers(0, 9_000), st.integers(0, 255))
 
 
+@example([(0, 8193, 0)], 9001, 2)
 @given(st.lists(writes, max_size=8), st.integers(0, SIZE + 500), st.integers(0, SIZE))
 def test_tail_file__reads_what_was_written(
     tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int, int]], start: int, length: int
