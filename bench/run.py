@@ -62,6 +62,7 @@ SCRIPTS = {
     "labelling": Script("labelling.py", (), "at least 1,000x", 3),
     "delaunay": Script("delaunay.py", (), "at least 6x"),
     "reading": Script("reading.py", (), "at least 1.7x", 2),
+    "concat": Script("concat.py", (), "at least 2x", 8),
     "maps": Script("maps.py", (), "at most 2 ms", 2),
     "writing": Script("writing.py", (), "", 2),
     "loading, uboone": Script("loading.py", ("--detector", "uboone"), "at least 10x", 1),

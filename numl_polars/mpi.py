@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections import deque
 from collections.abc import Callable
 from functools import cache
 from time import sleep
@@ -31,6 +32,7 @@ _LOCAL_SIZES = (
     "SLURM_NTASKS_PER_NODE",
 )
 _PROGRESS_TAG = 71
+_VALUE_TAG = 72
 _SAYING_SECONDS = 0.5
 _POLL_SECONDS = 0.005
 
@@ -83,6 +85,13 @@ class World:
         """Events newly finished by other ranks, on rank 0."""
         return 0
 
+    def send(self, value: object) -> None:
+        """Send a value to rank 0, when it has taken all but the last one; rank 0 itself never does."""
+
+    def receive(self) -> list[Any]:
+        """Values that other ranks have sent meanwhile, on rank 0."""
+        return []
+
     def abort(self, code: int) -> NoReturn:
         """End all ranks now."""
         self._clean_up()
@@ -99,6 +108,7 @@ class MpiWorld(World):
         self.rank = self._comm.Get_rank()
         self.size = self._comm.Get_size()
         self._sent: list[Any] = []
+        self._sent_values: deque[Any] = deque()
         # a rank that ends by itself would leave the others waiting
         sys.excepthook = self._abort_by_exception
 
@@ -110,8 +120,10 @@ class MpiWorld(World):
 
     def barrier(self) -> None:
         """See `World`."""
+        self._wait_for(self._comm.Ibarrier())
+
+    def _wait_for(self, request: Any) -> None:
         # MPI waits by asking all the time, which takes a core from the ranks that still work
-        request = self._comm.Ibarrier()
         while not request.Test():
             sleep(_POLL_SECONDS)
 
@@ -146,6 +158,20 @@ class MpiWorld(World):
         while self._comm.iprobe(source=self._mpi.ANY_SOURCE, tag=_PROGRESS_TAG):
             done += self._comm.recv(source=self._mpi.ANY_SOURCE, tag=_PROGRESS_TAG)
         return done
+
+    def send(self, value: object) -> None:
+        """See `World`."""
+        while len(self._sent_values) > 1:
+            self._wait_for(self._sent_values.popleft())
+        self._sent_values.append(self._comm.isend(value, dest=0, tag=_VALUE_TAG))
+
+    def receive(self) -> list[Any]:
+        """See `World`."""
+        values = []
+        status = self._mpi.Status()
+        while self._comm.iprobe(source=self._mpi.ANY_SOURCE, tag=_VALUE_TAG, status=status):
+            values.append(self._comm.recv(source=status.Get_source(), tag=_VALUE_TAG))
+        return values
 
     def abort(self, code: int) -> NoReturn:
         """See `World`."""

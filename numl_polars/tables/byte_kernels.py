@@ -105,6 +105,43 @@ def find_objects(
     return -1
 
 
+@kernel(kernels.Int64s, kernels.Int64s, kernels.Int64s, kernels.Int64, kernels.Marks)
+def place_values(words: Int64s, places: Int64s, sizes: Int64s, length: int, rows: Int64s) -> int:
+    """Put values at the places of their rows; the first that has more than `length` bytes, or -1.
+
+    Parameters
+    ----------
+    words, places, sizes
+        As of `Categories.encode`; a value ends at its first null.
+    length
+        Bytes that a value may have.
+    rows
+        int64, zeros: room for ``-(-length // 8)`` words a value.
+    """
+    width = (length + 7) // 8
+    for row in range(places.size):
+        size = sizes[row]
+        for i in range((size + 7) // 8):
+            word = words[places[row] + i]
+            if i == size >> 3:
+                word &= (1 << (8 * (size & 7))) - 1
+            nulls = (word - _ONES) & ~word & _HIGHS
+            ends = nulls != 0
+            if ends:
+                lowest = nulls & -nulls
+                word &= ((lowest >> 7) & _ONES) - 1
+            if i >= width:
+                if word != 0:
+                    return row
+            else:
+                if i == length >> 3 and word >> (8 * (length & 7)) != 0:
+                    return row
+                rows[row * width + i] = word
+            if ends:
+                break
+    return -1
+
+
 @inlined
 def hash_of(words: Int64s, number: int) -> int:
     """Hash of the first `number` words."""

@@ -35,7 +35,8 @@ class ContiguousRows:
         creation = dataset.id.get_create_plist()
         if creation.get_layout() != h5py.h5d.CONTIGUOUS or creation.get_external_count():
             return None
-        offset = dataset.id.get_offset()
+        # behind a user block, HDF5 gives an offset for what was never written, too
+        offset = dataset.id.get_offset() if dataset.id.get_storage_size() else None
         return None if offset is None else cls(dataset, file, offset, dtype)
 
     def read_into(self, start: int, block: NDArray[Any]) -> None:
@@ -93,6 +94,26 @@ class ChunkedRows:
         """Find where the chunks are, which takes HDF5's lock, so that threads need not."""
         _ = self._places
 
+    @property
+    def filters(self) -> Filters:
+        """What was done to the chunks before they were stored."""
+        return self._filters
+
+    def stored(self, slab: int) -> tuple[bytes, int]:
+        """The one chunk of a slab as it is stored, and the mask of filters that were not applied to it.
+
+        Raises
+        ------
+        RawError
+            The slab has several chunks, or its chunk was never written, or cannot be read.
+        """
+        if self._num_across != 1:
+            raise RawError(f"rows are spread over {self._num_across} chunks")
+        offset, num_bytes, skipped = self._places[slab, 0].tolist()
+        if not num_bytes:
+            raise RawError(f"the chunk of rows from {slab * self.slab_rows} on was never written")
+        return self._file.read(offset, num_bytes), skipped
+
     def load(self, first: int, last: int) -> NDArray[Any]:
         """The rows of slabs ``[first, last)``, (rows, width), as they are stored; maybe more than there are.
 
@@ -103,6 +124,11 @@ class ChunkedRows:
         """
         if last - first == 1 and self._chunk_width == self.width:
             return self._decoded(first, 0, self._file.read(*self._places[first, 0, :2].tolist()))
+        if self._num_across == 1 and self._chunk_width == self.width and self._filters.are_deflate:
+            try:
+                return self._inflated(first, last)
+            except RawError:
+                pass  # one by one, to tell which
         rows = np.empty(((last - first) * self.slab_rows, self.width), self.dtype)
         for number, chunk in self._decoded_together(first, last):
             slab, across = divmod(number, self._num_across)
@@ -113,7 +139,23 @@ class ChunkedRows:
             wanted[...] = chunk[:, : wanted.shape[1]]
         return rows
 
+    def _inflated(self, first: int, last: int) -> NDArray[Any]:
+        """Rows of slabs ``[first, last)`` of one chunk each, which was deflated and nothing else."""
+        if self._places[first:last, 0, 2].any():
+            raise RawError("a filter was not applied to all chunks")
+        stored: list[Any] = [b""] * (last - first)
+        for number, chunk in self._read_together(first, last):
+            stored[number] = chunk
+        rows = np.frombuffer(self._filters.inflate_together(stored, self._chunk_bytes), self.dtype)
+        return rows.reshape(-1, self.width)
+
     def _decoded_together(self, first: int, last: int) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Chunks of slabs ``[first, last)`` by number, decoded."""
+        for number, stored in self._read_together(first, last):
+            slab, across = first + number // self._num_across, number % self._num_across
+            yield number, self._decoded(slab, across, stored)
+
+    def _read_together(self, first: int, last: int) -> Iterator[tuple[int, memoryview]]:
         """Chunks of slabs ``[first, last)`` by number; those that adjoin in the file are read together."""
         places = self._places[first:last].reshape(-1, 3)
         starts, stops = places[:, 0], places[:, 0] + places[:, 1]
@@ -126,8 +168,7 @@ class ChunkedRows:
                 group.tolist(), (starts[group] - begin).tolist(), (stops[group] - begin).tolist(), strict=True
             )
             for number, start, stop in bounds:
-                slab, across = first + number // self._num_across, number % self._num_across
-                yield number, self._decoded(slab, across, together[start:stop])
+                yield number, together[start:stop]
 
     def _decoded(self, slab: int, across: int, stored: bytes | memoryview) -> NDArray[Any]:
         start = slab * self.slab_rows

@@ -1,5 +1,6 @@
 """What was done to a chunk before it was stored, undone without HDF5: deflate and shuffle."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
@@ -39,6 +40,31 @@ class Filters:
             else:
                 return None
         return cls(tuple(found))
+
+    @property
+    def are_deflate(self) -> bool:
+        """Whether chunks are deflated, and nothing else."""
+        return self.shuffled_bytes == (0,)
+
+    @staticmethod
+    def inflate_together(stored: Iterable[bytes | memoryview], num_bytes: int) -> bytes:
+        """Chunks that were deflated and nothing else, of `num_bytes` bytes each, one behind the other.
+
+        Of small chunks, many of which make a column, this takes half the time that `decode` takes.
+
+        Raises
+        ------
+        RawError
+            One of them does not inflate to this number of bytes; `decode` tells which.
+        """
+        inflate, room = zlib_ng.decompress, num_bytes + 1
+        try:
+            chunks = [inflate(chunk, _ZLIB_FORMAT, room) for chunk in stored]
+        except _INFLATE_ERROR as error:
+            raise RawError(str(error)) from error
+        if any(size != num_bytes for size in set(map(len, chunks))):
+            raise RawError(f"a chunk has not {num_bytes} bytes")
+        return b"".join(chunks)
 
     def decode(self, stored: bytes | memoryview, skipped: int, num_bytes: int) -> Any:
         """The `num_bytes` bytes of a chunk, from those stored.

@@ -119,7 +119,7 @@ class DatasetRows:
             return
         for first in range(start, stop, _RUN_ROWS):
             last = min(first + _RUN_ROWS, stop)
-            values = _read_strings(self.dataset, first, last, self.width)
+            values = read_strings(self.dataset, first, last, self.width)
             with self._lock:
                 codes = categories.encode_fixed(values.reshape(-1))
             block[first - start : last - start] = codes.reshape(values.shape)
@@ -249,7 +249,7 @@ def run_readings(readings: Sequence[Reading]) -> None:
             job()
 
 
-def _read_strings(dataset: h5py.Dataset, start: int, stop: int, width: int) -> NDArray[np.bytes_]:
+def read_strings(dataset: h5py.Dataset, start: int, stop: int, width: int) -> NDArray[np.bytes_]:
     """HDF5 converts variable to fixed length itself; a value that fills its place may be cut, so grow."""
     length = string_width(dataset.dtype)
     while True:

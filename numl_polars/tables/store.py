@@ -17,7 +17,8 @@ import polars as pl
 import pyarrow as pa
 
 from numl_polars.errors import InputError
-from numl_polars.schema import EVENT_ID, KEY_COLUMNS, read_as, scalar_names
+from numl_polars.schema import EVENT_ID, read_as, scalar_names
+from numl_polars.tables.index_layout import NUML, IndexLayout
 from numl_polars.tables.raw_file import RawFile
 from numl_polars.tables.rows import DatasetRows, Reading, run_readings
 from numl_polars.tables.strings import Categories, string_width
@@ -135,6 +136,8 @@ class StoredTable:
         Names under which columns are read, by what this file calls them; beside those of the schema.
     description
         What is known of it, if the file was open before.
+    layout
+        What says which event a row is of.
     """
 
     def __init__(
@@ -145,9 +148,11 @@ class StoredTable:
         raw: RawFile | None = None,
         renamed: Mapping[str, str] | None = None,
         description: TableDescription | None = None,
+        layout: IndexLayout = NUML,
     ) -> None:
         self.name = name
         self.where = where
+        self.layout = layout
         self._hdf5 = file
         self._file = raw
         self._renamed = renamed or {}
@@ -162,15 +167,31 @@ class StoredTable:
     @cached_property
     def keys(self) -> dict[str, h5py.Dataset]:
         """The sequence keys that the table carries."""
-        found = {name: self._group.get(name) for name in KEY_COLUMNS if name in self._group}
-        return {name: dataset for name, dataset in found.items() if isinstance(dataset, h5py.Dataset)}
+        found = {name: self._dataset(name) for name in self.layout.keys}
+        return {name: dataset for name, dataset in found.items() if dataset is not None}
+
+    def _dataset(self, name: str) -> h5py.Dataset | None:
+        member = self._group.get(name)
+        return member if isinstance(member, h5py.Dataset) else None
 
     @cached_property
     def event_id(self) -> h5py.Dataset | None:
         """The dataset of (run, subrun, event), None where the table has none of that shape."""
-        dataset = self._group.get(EVENT_ID)
-        is_one = isinstance(dataset, h5py.Dataset) and dataset.ndim == 2 and dataset.shape[1] == 3
-        return dataset if is_one else None
+        dataset = self._dataset(EVENT_ID)
+        return dataset if dataset is not None and dataset.ndim == 2 and dataset.shape[1] == 3 else None
+
+    @property
+    def has_ids(self) -> bool:
+        """Whether its rows say which event they are of: all columns of the layout, of numbers, are there."""
+        if self.layout == NUML:
+            return self.event_id is not None
+        found = [self._dataset(name) for name in self.layout.columns]
+        return all(one is not None and one.ndim in (1, 2) and one.dtype.kind in "iu" for one in found)
+
+    def read_ids(self, start: int, stop: int) -> np.ndarray:
+        """What names the event of each row, integers (rows, components); errors as of `read_rows`."""
+        blocks = [self._read_block(name, start, stop) for name in self.layout.columns]
+        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
 
     @property
     def columns(self) -> Mapping[str, ScalarColumn]:
@@ -191,7 +212,7 @@ class StoredTable:
         present = list(self._group)
         taken = {self._renamed[name] for name in present if name in self._renamed}
         for name in present:
-            if name in KEY_COLUMNS or (name in taken and name not in self._renamed):
+            if name in self.layout.keys or (name in taken and name not in self._renamed):
                 continue
             try:
                 dataset = h5py.h5d.open(self._group.id, name.encode())
@@ -287,6 +308,9 @@ class StoredTable:
         OSError
             They cannot be read.
         """
+        return np.ascontiguousarray(self._read_block(dataset, start, stop))
+
+    def _read_block(self, dataset: str, start: int, stop: int) -> np.ndarray:
         stored = self._group[dataset]
         if stored.nbytes <= _FEW_BYTES:
             # HDF5 is told less than is looked up to read past it
@@ -294,7 +318,7 @@ class StoredTable:
             return block.astype(block.dtype.newbyteorder("="), copy=False)
         reading = Reading(self._rows_of(dataset), start, stop)
         run_readings([reading])
-        return np.ascontiguousarray(reading.block())
+        return reading.block()
 
 
 def _with_chunk_cache(group: h5py.Group, name: str) -> h5py.Dataset:

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import h5py
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numl_polars import EventFile, EventFileWarning, InputError
+from numl_polars.tables.event_runs import Runs
 from tests.builder import Event, Table, join, simple_event, without_rows, write_tables
 
 SIZES = (25, 0, 3, 0, 40)
@@ -213,3 +215,11 @@ def test_event_offsets__equal_counts_by_any_key(
             table["event_id.seq_cnt"] = np.array(lines, np.int64).reshape(-1, 2)
     with EventFile(path) as events:
         assert np.diff(events.offsets("hit_table")).tolist() == counts
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_runs__as_many_events_as_components(order: Literal["C", "F"]) -> None:
+    ids = np.array([(0, 0, 0), (0, 0, 1), (1, 0, 0)], np.int32, order=order)
+    for event in range(3):
+        runs = Runs(ids[[event]], np.zeros(1, np.int64), 4, ids)
+        assert np.diff(runs.offsets()).tolist() == [4 * (number == event) for number in range(3)]

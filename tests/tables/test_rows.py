@@ -17,6 +17,7 @@ from numl_polars.tables.chunks import ChunkedRows, ContiguousRows
 from numl_polars.tables.filters import Filters
 from numl_polars.tables.raw_file import RawFile
 from numl_polars.tables.rows import DatasetRows, Reading, run_readings
+from numl_polars.tables.store import StoredTable
 
 LEVELS = st.sampled_from([None, 0, 1, 6, 9])
 
@@ -361,3 +362,13 @@ def test_chunks(tmp_path: Path) -> None:
         assert events.chunks("hit_table", ["a", "b"]) == {20: 40}
         assert events.chunks("hit_table", ["a", "c_0", "c_1"]) == {20: 20, 10: 30}
         assert events.chunks("edep_table", ["e"]) == {}
+
+
+@pytest.mark.parametrize("userblock_size", [0, 1024])
+def test_read_rows__contiguous_dataset_that_was_never_written(tmp_path: Path, userblock_size: int) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w", userblock_size=userblock_size) as file:
+        file.create_dataset("table/column", (5, 1), "i4")
+    with h5py.File(path) as file:
+        table = StoredTable(file, "table", "table", RawFile(file, path))
+        assert table.read_rows("column", 0, 5).tolist() == [[0]] * 5
