@@ -47,7 +47,7 @@ class TableContent:
     columns
         By name; sequence keys are left out.
     storage
-        How columns are stored.
+        How columns, and keys, are stored.
     lines
         int64 (events with rows, 2): event within the file, number of its rows; None where rows do not say
         which event they are of.
@@ -162,15 +162,15 @@ class _Scanned:
         self.storage: dict[str, Storage] = {}
         lengths: dict[str, int] = {}
         for column in group:
-            if column in layout.keys:
-                continue
             member = group.get(column)
             if not isinstance(member, h5py.Dataset) or not member.shape:
                 left_out.append(f"{name}/{column}")
                 continue
+            self.storage[column] = _storage(member)
+            if column in layout.keys:
+                continue
             lengths[column] = member.shape[0]
             self.columns[column] = _column_content(bytes(member.id.get_type().encode()), member.shape[1:])
-            self.storage[column] = _storage(member)
         self.num_rows = usual_length(lengths.values())
         odd = {column: length for column, length in lengths.items() if length != self.num_rows}
         if odd:
