@@ -5,7 +5,7 @@ Wide datasets are read once and split. Strings of either storage become dictiona
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -63,21 +63,30 @@ class StoredTable:
         The file's bytes, to read past HDF5 where that is faster.
     layout
         What says which event a row is of.
+    names
+        Datasets to look at, where not all are wanted: opening one takes as long as reading many rows.
     """
 
     def __init__(
-        self, group: h5py.Group, where: str, file: RawFile | None = None, layout: IndexLayout = NUML
+        self,
+        group: h5py.Group,
+        where: str,
+        file: RawFile | None = None,
+        layout: IndexLayout = NUML,
+        names: Collection[str] | None = None,
     ) -> None:
         self.name = group.name.strip("/")
         self.where = where
         self.layout = layout
         self._group = group
+        self._names = names
         self._file = file
         self._rows: dict[str, DatasetRows] = {}
 
     @cached_property
     def _datasets(self) -> dict[str, h5py.Dataset]:
-        found = {name: self._group.get(name) for name in self._group}
+        wanted = (name for name in self._group if self._names is None or name in self._names)
+        found = {name: self._group.get(name) for name in wanted}
         return {
             name: _with_chunk_cache(member)
             for name, member in found.items()

@@ -62,7 +62,7 @@ def null_rows(num_rows: int, type_bytes: TypeBytes, row_shape: tuple[int, ...]) 
 
 
 def _read(column: InputColumn, start: int, stop: int, type_bytes: TypeBytes, where: str, path: Path) -> Bytes:
-    stored_type = bytes(column.dataset.id.get_type().encode())
+    stored_type = column.type
     if datatypes.same(stored_type, type_bytes):
         stored = _stored(column, start, stop)
         return _as_bytes(_by_hdf5(column.dataset, start, stop, type_bytes) if stored is None else stored)
