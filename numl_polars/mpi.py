@@ -88,6 +88,9 @@ class World:
     def send(self, value: object) -> None:
         """Send a value to rank 0, when it has taken all but the last one; rank 0 itself never does."""
 
+    def finish_sending(self) -> None:
+        """Wait until rank 0 has taken all that was sent."""
+
     def receive(self) -> list[Any]:
         """Values that other ranks have sent meanwhile, on rank 0."""
         return []
@@ -164,6 +167,11 @@ class MpiWorld(World):
         while len(self._sent_values) > 1:
             self._wait_for(self._sent_values.popleft())
         self._sent_values.append(self._comm.isend(value, dest=0, tag=_VALUE_TAG))
+
+    def finish_sending(self) -> None:
+        """See `World`."""
+        while self._sent_values:
+            self._wait_for(self._sent_values.popleft())
 
     def receive(self) -> list[Any]:
         """See `World`."""

@@ -1,7 +1,9 @@
 """Rows of a contiguous or chunked dataset as they are stored, read past HDF5."""
 
+import gc
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Self
 
@@ -80,8 +82,9 @@ class ChunkedRows:
         """Offset, bytes and skipped filters of each chunk, int64 (slabs, across, 3); 0 bytes: not written."""
         places = np.zeros((self._num_slabs, self._num_across, 3), np.int64)
         found: list[Any] = []
-        # `append` is called as it is: a function of Python would take longer than HDF5
-        self._dataset.id.chunk_iter(found.append)
+        with _garbage_left():
+            # `append` is called as it is: a function of Python would take longer than HDF5
+            self._dataset.id.chunk_iter(found.append)
         corners = np.array([chunk.chunk_offset for chunk in found], np.int64).reshape(len(found), -1)
         slabs = corners[:, 0] // self.slab_rows
         across = corners[:, -1] // self._chunk_width if corners.shape[1] > 1 else 0
@@ -179,6 +182,18 @@ class ChunkedRows:
         except RawError as error:
             raise RawError(f"chunk of rows [{start}, {start + self.slab_rows}): {error}") from error
         return np.frombuffer(chunk, self.dtype).reshape(self.slab_rows, self._chunk_width)
+
+
+@contextmanager
+def _garbage_left() -> Iterator[None]:
+    """No garbage is looked for meanwhile: among thousands of new objects, all alive, again and again."""
+    is_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if is_enabled:
+            gc.enable()
 
 
 def raw_rows(dataset: h5py.Dataset, file: RawFile | None) -> ContiguousRows | ChunkedRows | None:

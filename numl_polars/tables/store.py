@@ -6,7 +6,7 @@ Wide datasets are read once and split. Strings of either storage become dictiona
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -138,6 +138,8 @@ class StoredTable:
         What is known of it, if the file was open before.
     layout
         What says which event a row is of.
+    datasets
+        Those to look at, where not all are wanted: opening one takes as long as reading many rows.
     """
 
     def __init__(
@@ -149,11 +151,13 @@ class StoredTable:
         renamed: Mapping[str, str] | None = None,
         description: TableDescription | None = None,
         layout: IndexLayout = NUML,
+        datasets: Collection[str] | None = None,
     ) -> None:
         self.name = name
         self.where = where
         self.layout = layout
         self._hdf5 = file
+        self._wanted = datasets
         self._file = raw
         self._renamed = renamed or {}
         self._rows: dict[str, DatasetRows] = {}
@@ -209,7 +213,7 @@ class StoredTable:
         columns: dict[str, ScalarColumn] = {}
         lengths: dict[str, int] = {}
         others: dict[str, str] = {}
-        present = list(self._group)
+        present = [name for name in self._group if self._wanted is None or name in self._wanted]
         taken = {self._renamed[name] for name in present if name in self._renamed}
         for name in present:
             if name in self.layout.keys or (name in taken and name not in self._renamed):

@@ -1,5 +1,6 @@
 """The files that are joined, opened when rows of them are asked for; not all at once."""
 
+import resource
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,8 +13,11 @@ from numl_polars.errors import InputError
 from numl_polars.tables.chunks import ChunkedRows, ContiguousRows, raw_rows
 from numl_polars.tables.opening import open_hdf5
 from numl_polars.tables.raw_file import RawFile
+from numl_polars.tools.concat.datatypes import TypeBytes
 
-_MOST_OPEN = 128
+_MOST_OPEN = 512
+# a file has two
+_DESCRIPTORS_A_FILE, _OTHER_DESCRIPTORS = 2, 64
 _SMALL_CHUNK_BYTES = 1 << 16
 # what HDF5 may keep of the structure of one file
 _CACHE_BYTES = 1 << 18
@@ -30,11 +34,14 @@ class InputColumn:
         The file's bytes.
     raw
         None where only HDF5 can read it.
+    type
+        Its datatype.
     """
 
     def __init__(self, dataset: h5py.Dataset, file: RawFile) -> None:
         self.dataset = dataset
         self.file = file
+        self.type: TypeBytes = bytes(dataset.id.get_type().encode())
         self.raw = raw_rows(dataset, file) if dataset.ndim <= 2 else None
         if isinstance(self.raw, ChunkedRows):
             self.raw.locate()
@@ -68,7 +75,8 @@ class _OpenFile:
 
     def column(self, table: str, name: str) -> InputColumn:
         if (table, name) not in self.columns:
-            self.columns[table, name] = InputColumn(self.file[table][name], self.raw)
+            dataset = h5py.h5d.open(self.file.id, f"{table}/{name}".encode())
+            self.columns[table, name] = InputColumn(h5py.Dataset(dataset), self.raw)
         return self.columns[table, name]
 
     def close(self) -> None:
@@ -90,6 +98,8 @@ class Inputs:
         self._paths = paths
         self._open: OrderedDict[int, _OpenFile] = OrderedDict()
         self._lock = Lock()
+        allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        self._most_open = max(1, min(_MOST_OPEN, (allowed - _OTHER_DESCRIPTORS) // _DESCRIPTORS_A_FILE))
 
     @contextmanager
     def column(self, number: int, table: str, name: str, *, is_last: bool) -> Iterator[InputColumn]:
@@ -125,7 +135,7 @@ class Inputs:
     def _opened(self, number: int) -> _OpenFile:
         if number not in self._open:
             unused = [other for other, opened in self._open.items() if not opened.users]
-            for other in unused[: max(0, len(self._open) + 1 - _MOST_OPEN)]:
+            for other in unused[: max(0, len(self._open) + 1 - self._most_open)]:
                 self._open.pop(other).close()
             self._open[number] = _OpenFile(self._paths[number])
         self._open.move_to_end(number)

@@ -15,7 +15,7 @@ from numl_polars.tools.concat import datatypes
 from numl_polars.tools.concat.agreement import JoinedTable, agree, files_in_words
 from numl_polars.tools.concat.datatypes import TypeBytes
 from numl_polars.tools.concat.options import GZIP_LEVEL, ConcatOptions
-from numl_polars.tools.concat.scan import FileContent, Storage
+from numl_polars.tools.concat.scan import FileContent, Storage, TableContent
 
 CHUNK_VALUES = 262_144
 CHUNK_BYTES = 2 << 20
@@ -152,55 +152,55 @@ def _check_index(files: Sequence[FileContent], tables: dict[str, JoinedTable]) -
 
 def _columns(table: JoinedTable, files: Sequence[FileContent], options: ConcatOptions) -> list[OutputColumn]:
     """Columns of a table, keys included, in the order of their names."""
+    stored = [file.tables.get(table.name) for file in files]
+    first = stored[0] if options.append else None
     found = []
     for name, (type_bytes, row_shape) in table.columns.items():
-        stored = [file.tables.get(table.name) for file in files]
-        storages = [one.storage.get(name) if one else None for one in stored]
-        earlier = storages[0] if options.append else None
-        column = _stored(
-            OutputColumn(table.name, name, type_bytes, row_shape, table.num_rows, None, 0), options, earlier
-        )
-        wanted = Storage(column.chunk_rows, column.gzip)
+        column = OutputColumn(table.name, name, type_bytes, row_shape, table.num_rows, None, 0)
+        column = _with_storage(column, options, first, first.num_rows if first else 0)
         copied = frozenset(
             number
-            for number, (content, storage) in enumerate(zip(stored, storages, strict=True))
+            for number, content in enumerate(stored)
             if content is not None
-            and storage == wanted
             and column.chunk_rows
+            and content.storage.get(name) == Storage(column.chunk_rows, column.gzip)
             and table.bounds[number] % column.chunk_rows == 0
             and datatypes.same(content.columns[name].type, type_bytes)
         )
         found.append(replace(column, copied=copied))
     if table.lines is not None:
-        earlier_key = _earlier_of(table, files) if options.append else None
-        int64 = bytes(h5py.h5t.STD_I64LE.encode())
-        layout = files[0].layout
-        keys: list[tuple[KeyKind, str, int, int]] = []
+        layout, int64 = files[0].layout, bytes(h5py.h5t.STD_I64LE.encode())
         if options.keys in ("both", "seq"):
-            keys.append(("seq", layout.seq, 1, table.num_rows))
+            key = OutputColumn(table.name, layout.seq, int64, (1,), table.num_rows, None, 0, "seq")
+            found.append(_with_storage(key, options, first, first.num_rows if first else 0))
         if options.keys in ("both", "seq-cnt"):
-            keys.append(("seq_cnt", layout.seq_cnt, 2, len(table.lines)))
-        for key, name, width, num_rows in keys:
-            column = OutputColumn(table.name, name, int64, (width,), num_rows, None, 0, key)
-            found.append(_stored(column, options, earlier_key))
+            num_lines = 0 if first is None or first.lines is None else len(first.lines)
+            key = OutputColumn(table.name, layout.seq_cnt, int64, (2,), len(table.lines), None, 0, "seq_cnt")
+            found.append(_with_storage(key, options, first, num_lines))
     return sorted(found, key=lambda column: column.name)
 
 
-def _earlier_of(table: JoinedTable, files: Sequence[FileContent]) -> Storage | None:
-    content = files[0].tables.get(table.name)
-    return next(iter(content.storage.values()), None) if content else None
+def _with_storage(
+    column: OutputColumn, options: ConcatOptions, earlier: TableContent | None, num_earlier: int
+) -> OutputColumn:
+    """The column with its storage: what is asked for, else what it has in the earlier output.
 
-
-def _stored(column: OutputColumn, options: ConcatOptions, earlier: Storage | None) -> OutputColumn:
-    """The column with its storage: what is asked for, else what the earlier output has."""
-    nothing_asked = options.gzip is None and options.chunk_rows is None
-    contiguous = options.contiguous or (earlier is not None and earlier.chunk_rows is None and nothing_asked)
-    if contiguous or not column.row_bytes:
+    Chunks of a column of `num_earlier` rows that has but one are no choice of its writer.
+    """
+    has = earlier.storage.get(column.name) if earlier is not None else None
+    is_asked = options.gzip is not None or options.chunk_rows is not None
+    if options.contiguous or (has and has.chunk_rows is None and not is_asked) or not column.row_bytes:
         return column
     values = max(1, math.prod(column.row_shape))
-    rows = options.chunk_rows or max(1, min(CHUNK_VALUES // values, CHUNK_BYTES // column.row_bytes))
-    gzip = options.gzip if options.gzip is not None else earlier.gzip if earlier else GZIP_LEVEL
-    return replace(column, chunk_rows=min(rows, max(column.num_rows, 1)), gzip=gzip)
+    rows = max(1, min(CHUNK_VALUES // values, CHUNK_BYTES // column.row_bytes))
+    if has and has.chunk_rows and has.chunk_rows < num_earlier:
+        rows = has.chunk_rows
+    level = has.gzip if has and has.chunk_rows else GZIP_LEVEL
+    return replace(
+        column,
+        chunk_rows=min(options.chunk_rows or rows, max(column.num_rows, 1)),
+        gzip=level if options.gzip is None else options.gzip,
+    )
 
 
 def _items(columns: Sequence[OutputColumn], num_bytes: int) -> list[Item]:
@@ -235,7 +235,7 @@ def _warnings(files: Sequence[FileContent]) -> list[str]:
     found = []
     wrong = [warning for file in files for warning in file.warnings]
     if wrong:
-        found.append(f"{len(wrong)} tables had wrong keys, made anew: {wrong[0]}")
+        found.append(f"{len(wrong)} keys were wrong, and are made anew: {wrong[0]}")
     left_out: dict[str, list[FileContent]] = {}
     for file in files:
         for name in file.left_out:

@@ -62,7 +62,7 @@ def null_rows(num_rows: int, type_bytes: TypeBytes, row_shape: tuple[int, ...]) 
 
 
 def _read(column: InputColumn, start: int, stop: int, type_bytes: TypeBytes, where: str, path: Path) -> Bytes:
-    stored_type = bytes(column.dataset.id.get_type().encode())
+    stored_type = column.type
     if datatypes.same(stored_type, type_bytes):
         stored = _stored(column, start, stop)
         return _as_bytes(_by_hdf5(column.dataset, start, stop, type_bytes) if stored is None else stored)
@@ -123,7 +123,12 @@ def _by_hdf5(dataset: h5py.Dataset, start: int, stop: int, type_bytes: TypeBytes
     rows = np.empty(shape, f"V{datatypes.item_bytes(type_bytes)}")
     space = dataset.id.get_space()
     space.select_hyperslab((start,) + (0,) * (dataset.ndim - 1), shape)
-    dataset.id.read(h5py.h5s.create_simple(shape), space, rows, datatypes.decoded(type_bytes))
+    memory = datatypes.decoded(type_bytes)
+    if datatypes.is_string(type_bytes):
+        # HDF5 does not take ASCII for UTF-8
+        memory = memory.copy()
+        memory.set_cset(dataset.id.get_type().get_cset())
+    dataset.id.read(h5py.h5s.create_simple(shape), space, rows, memory)
     return rows
 
 

@@ -115,6 +115,7 @@ def concat(
             else:
                 for one in items:
                     ranks.send(one)
+                ranks.finish_sending()
 
         def end() -> ConcatSummary:
             written.close()

@@ -47,7 +47,7 @@ class TableContent:
     columns
         By name; sequence keys are left out.
     storage
-        How columns are stored.
+        How columns, and keys, are stored.
     lines
         int64 (events with rows, 2): event within the file, number of its rows; None where rows do not say
         which event they are of.
@@ -123,7 +123,14 @@ def _scan(file: h5py.File, raw: RawFile, path: Path, layout: IndexLayout | None)
         raise InputError(f"{path} has no {layout} (tables {', '.join(tables) or 'none'})")
     warnings: list[str] = []
     stored = {
-        name: StoredTable(file, name, f"{name} of {path}", raw, layout=layout)
+        name: StoredTable(
+            file,
+            name,
+            f"{name} of {path}",
+            raw,
+            layout=layout,
+            datasets={*layout.columns, *layout.keys},
+        )
         for name, table in tables.items()
         if layout.is_in(table.columns) and (table.num_rows or name == layout.table)
     }
@@ -162,15 +169,17 @@ class _Scanned:
         self.storage: dict[str, Storage] = {}
         lengths: dict[str, int] = {}
         for column in group:
-            if column in layout.keys:
-                continue
-            member = group.get(column)
-            if not isinstance(member, h5py.Dataset) or not member.shape:
+            # h5py's objects would take longer than all the rest
+            dataset = _dataset(group, column)
+            shape = dataset.shape if dataset is not None else ()
+            if dataset is None or not shape:
                 left_out.append(f"{name}/{column}")
                 continue
-            lengths[column] = member.shape[0]
-            self.columns[column] = _column_content(bytes(member.id.get_type().encode()), member.shape[1:])
-            self.storage[column] = _storage(member)
+            self.storage[column] = _storage(dataset)
+            if column in layout.keys:
+                continue
+            lengths[column] = shape[0]
+            self.columns[column] = _column_content(bytes(dataset.get_type().encode()), shape[1:])
         self.num_rows = usual_length(lengths.values())
         odd = {column: length for column, length in lengths.items() if length != self.num_rows}
         if odd:
@@ -198,8 +207,18 @@ def _storage_of(chunk_rows: int | None, gzip: int) -> Storage:
     return Storage(chunk_rows, gzip)
 
 
-def _storage(dataset: h5py.Dataset) -> Storage:
-    creation = dataset.id.get_create_plist()
+def _dataset(group: h5py.Group, name: str) -> h5py.h5d.DatasetID | None:
+    """The dataset of this name, None where it is something else, or a link that leads nowhere."""
+    try:
+        return h5py.h5d.open(group.id, name.encode())
+    except (KeyError, OSError, RuntimeError, ValueError):
+        if isinstance(group.get(name), h5py.Dataset):
+            raise
+        return None
+
+
+def _storage(dataset: h5py.h5d.DatasetID) -> Storage:
+    creation = dataset.get_create_plist()
     if creation.get_layout() != h5py.h5d.CHUNKED:
         return _storage_of(None, 0)
     levels = [
