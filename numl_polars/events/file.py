@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from numl_polars.errors import InputError
 from numl_polars.events.batch import Batch, Event
 from numl_polars.events.partition import batch_ranges
-from numl_polars.schema import EVENT_ID, EVENT_INDEX, EVENT_TABLE
+from numl_polars.schema import EVENT_ID, EVENT_INDEX, EVENT_TABLE, TABLES
 from numl_polars.tables.keys import event_offsets
 from numl_polars.tables.opening import open_hdf5
 from numl_polars.tables.raw_file import RawFile
 from numl_polars.tables.scan import read_frame, scan_table
-from numl_polars.tables.store import StoredTable
+from numl_polars.tables.store import DAMAGE, StoredTable, spelled_out
 
 Int64s = NDArray[np.int64]
 
@@ -41,9 +41,13 @@ class _Storage:
         self.path = path
         self.file = open_hdf5(path)
         try:
-            groups = {name: self.file.get(name) for name in self.file}
-        except (RuntimeError, OSError, KeyError) as error:
+            groups = {spelled_out(name): self.file.get(name) for name in self.file}
+        except DAMAGE as error:
             raise InputError(f"{path} is damaged: its tables cannot be listed: {error}") from error
+        for name in groups:
+            # without it, events would become something else
+            if groups[name] is None and name in TABLES:
+                raise InputError(f"{path} is damaged: {name} cannot be opened")
         self.raw = RawFile(self.file, path)
         self.tables = {
             name: StoredTable(group, f"{name} of {path}", self.raw)
@@ -92,6 +96,10 @@ class _Storage:
             if table == EVENT_TABLE:
                 self.offsets[table] = np.arange(len(self.ids) + 1)
             else:
+                for column, why in self.table(table).damaged.items():
+                    self._warn(
+                        f"{self.path}: {table}: column {column!r} cannot be opened, it is left out: {why}"
+                    )
                 self.offsets[table] = event_offsets(self.table(table), self.ids, self._warn)
                 # of checks here and there in the table
                 self.raw.kept.clear()

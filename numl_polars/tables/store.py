@@ -23,6 +23,9 @@ from numl_polars.tables.strings import Categories, string_width
 _CHUNK_SLOTS = 7
 _LARGEST_CACHED_CHUNK = 64 << 20
 
+# what h5py raises where it cannot make sense of what HDF5 read
+DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
+
 NUMBERS: dict[str, pl.DataType] = {
     "i1": pl.Int8(),
     "i2": pl.Int16(),
@@ -70,13 +73,31 @@ class StoredTable:
         self._rows: dict[str, DatasetRows] = {}
 
     @cached_property
+    def _members(self) -> tuple[dict[str, h5py.Dataset], dict[str, str]]:
+        """Datasets that can be opened; why others cannot."""
+        datasets: dict[str, h5py.Dataset] = {}
+        damaged: dict[str, str] = {}
+        try:
+            found = {spelled_out(name): name for name in self._group}
+        except DAMAGE as error:
+            raise InputError(f"{self.where} is damaged: its columns cannot be listed: {error}") from error
+        for name, as_stored in found.items():
+            try:
+                member = self._group[as_stored]
+                if isinstance(member, h5py.Dataset):
+                    datasets[name] = _looked_at(_with_chunk_cache(member))
+            except DAMAGE as error:
+                damaged[name] = str(error).strip("'\"")
+        return datasets, damaged
+
+    @property
     def _datasets(self) -> dict[str, h5py.Dataset]:
-        found = {name: self._group.get(name) for name in self._group}
-        return {
-            name: _with_chunk_cache(member)
-            for name, member in found.items()
-            if isinstance(member, h5py.Dataset)
-        }
+        return self._members[0]
+
+    @property
+    def damaged(self) -> dict[str, str]:
+        """Columns and other members that cannot be opened, and why."""
+        return self._members[1]
 
     @cached_property
     def keys(self) -> dict[str, h5py.Dataset]:
@@ -129,6 +150,10 @@ class StoredTable:
         """Raise an InputError that lists what is there, if any of the scalar columns is missing."""
         missing = [name for name in names if name not in self.columns]
         for name in missing:
+            if name in self.damaged:
+                raise InputError(
+                    f"{self.where}: column {name!r} is damaged: it cannot be opened: {self.damaged[name]}"
+                )
             if name in self._datasets:
                 dataset = self._datasets[name]
                 raise InputError(
@@ -211,6 +236,17 @@ class StoredTable:
         reading = Reading(self._rows_of(dataset), start, stop)
         run_readings([reading])
         return np.ascontiguousarray(reading.block())
+
+
+def spelled_out(name: str | bytes) -> str:
+    """The name of a member, whose bytes h5py gives where they are no text."""
+    return name if isinstance(name, str) else name.decode("utf-8", "backslashreplace")
+
+
+def _looked_at(dataset: h5py.Dataset) -> h5py.Dataset:
+    """The dataset, whose shape, dtype and storage could be read."""
+    _ = dataset.shape, dataset.dtype, dataset.chunks, _polars_dtype(dataset)
+    return dataset
 
 
 def _with_chunk_cache(dataset: h5py.Dataset) -> h5py.Dataset:
