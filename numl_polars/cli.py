@@ -5,6 +5,7 @@ import click
 from numl_polars.command import command_line
 from numl_polars.commands.simulate import simulate
 from numl_polars.commands.training_files import convert, describe, merge
+from numl_polars.commands.validate import validate
 from numl_polars.process import process_command
 
 
@@ -14,7 +15,7 @@ def cli() -> None:
     """From NuML neutrino event files to labelled training objects."""
 
 
-for command in (simulate, process_command, merge, convert, describe):
+for command in (simulate, process_command, merge, convert, describe, validate):
     cli.add_command(command)
 
 

@@ -91,7 +91,8 @@ class StoredTable:
         return datasets, damaged
 
     @property
-    def _datasets(self) -> dict[str, h5py.Dataset]:
+    def datasets(self) -> dict[str, h5py.Dataset]:
+        """The datasets that can be opened, keys and what is no column among them."""
         return self._members[0]
 
     @property
@@ -102,19 +103,19 @@ class StoredTable:
     @cached_property
     def keys(self) -> dict[str, h5py.Dataset]:
         """The sequence keys that the table carries."""
-        return {name: self._datasets[name] for name in KEY_COLUMNS if name in self._datasets}
+        return {name: self.datasets[name] for name in KEY_COLUMNS if name in self.datasets}
 
     @property
     def event_id(self) -> h5py.Dataset | None:
         """The dataset of (run, subrun, event), None where the table has none of that shape."""
-        dataset = self._datasets.get(EVENT_ID)
+        dataset = self.datasets.get(EVENT_ID)
         return dataset if dataset is not None and dataset.ndim == 2 and dataset.shape[1] == 3 else None
 
     @cached_property
     def columns(self) -> dict[str, ScalarColumn]:
         """Scalar columns by name, in the file's order; columns of no readable type are left out."""
         found: dict[str, ScalarColumn] = {}
-        for name, dataset in self._datasets.items():
+        for name, dataset in self.datasets.items():
             dtype = _polars_dtype(dataset)
             if name in KEY_COLUMNS or dtype is None or dataset.ndim not in (1, 2):
                 continue
@@ -133,7 +134,7 @@ class StoredTable:
         InputError
             The columns differ in length.
         """
-        lengths = {c.dataset: int(self._datasets[c.dataset].shape[0]) for c in self.columns.values()}
+        lengths = {c.dataset: int(self.datasets[c.dataset].shape[0]) for c in self.columns.values()}
         if not lengths:
             return 0
         usual = max(set(lengths.values()), key=list(lengths.values()).count)
@@ -154,8 +155,8 @@ class StoredTable:
                 raise InputError(
                     f"{self.where}: column {name!r} is damaged: it cannot be opened: {self.damaged[name]}"
                 )
-            if name in self._datasets:
-                dataset = self._datasets[name]
+            if name in self.datasets:
+                dataset = self.datasets[name]
                 raise InputError(
                     f"{self.where}: column {name!r}, {dataset.dtype} of shape {dataset.shape}, is of no kind "
                     "that can be read (numbers or strings, 1-D or 2-D)"
@@ -183,7 +184,7 @@ class StoredTable:
         self.require(names)
         found: dict[int, int] = {}
         for name in {self.columns[name].dataset for name in names}:
-            shape, chunk = self._datasets[name].shape, self._datasets[name].chunks
+            shape, chunk = self.datasets[name].shape, self.datasets[name].chunks
             if chunk is not None:
                 width = shape[1] if len(shape) == 2 else 1
                 found[chunk[0]] = found.get(chunk[0], 0) + chunk[0] * width
@@ -222,7 +223,7 @@ class StoredTable:
 
     def _rows_of(self, dataset: str) -> DatasetRows:
         if dataset not in self._rows:
-            self._rows[dataset] = DatasetRows(self._datasets[dataset], self._file)
+            self._rows[dataset] = DatasetRows(self.datasets[dataset], self._file)
         return self._rows[dataset]
 
     def read_rows(self, dataset: str, start: int, stop: int) -> np.ndarray:
