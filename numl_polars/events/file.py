@@ -72,7 +72,7 @@ class _Storage:
             raise InputError(f"{table.where} has no column 'event_id' of shape (events, 3)")
         try:
             ids = table.read_rows(EVENT_ID, 0, table.num_rows)
-        except (OSError, RuntimeError) as error:
+        except (*DAMAGE, MemoryError) as error:
             raise InputError(f"{table.where}: column 'event_id' cannot be read: {error}") from error
         wide = np.flatnonzero((ids != ids.astype(np.int32)).any(axis=1))
         if wide.size:
@@ -100,7 +100,10 @@ class _Storage:
                     self._warn(
                         f"{self.path}: {table}: column {column!r} cannot be opened, it is left out: {why}"
                     )
-                self.offsets[table] = event_offsets(self.table(table), self.ids, self._warn)
+                try:
+                    self.offsets[table] = event_offsets(self.table(table), self.ids, self._warn)
+                except (*DAMAGE, MemoryError) as error:
+                    raise InputError(f"{self.path}: {table}: {EVENT_ID} cannot be read: {error}") from error
                 # of checks here and there in the table
                 self.raw.kept.clear()
         return self.offsets[table]

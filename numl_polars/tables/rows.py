@@ -157,7 +157,8 @@ class Reading:
                     self._plan_chunked(raw)
                 case None:
                     self._fault = RawError("only HDF5 can read it")
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, ValueError, OverflowError, IndexError) as error:
+            # chunks that the file places where there are none
             self._fault = RawError(str(error))
 
     def _plan_contiguous(self, raw: ContiguousRows) -> None:

@@ -22,6 +22,9 @@ from numl_polars.tables.strings import Categories, string_width
 
 _CHUNK_SLOTS = 7
 _LARGEST_CACHED_CHUNK = 64 << 20
+# deflate makes at most 1,032 bytes of one; rows that were never written take none
+_MOST_INFLATED = 1100
+_FEW_BYTES = 1 << 30
 
 # what h5py raises where it cannot make sense of what HDF5 read
 DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
@@ -82,6 +85,9 @@ class StoredTable:
         except DAMAGE as error:
             raise InputError(f"{self.where} is damaged: its columns cannot be listed: {error}") from error
         for name, as_stored in found.items():
+            if not isinstance(as_stored, str):
+                damaged[name] = "its name is no text"
+                continue
             try:
                 member = self._group[as_stored]
                 if isinstance(member, h5py.Dataset):
@@ -145,7 +151,20 @@ class StoredTable:
                 f"{self.where}: columns differ in length: {len(odd)} of {len(lengths)} columns have not the "
                 f"{usual} rows of the others (first: {name} has {length})"
             )
+        for name in lengths:
+            if self.is_beyond_file(name):
+                raise InputError(
+                    f"{self.where} is damaged: column {name!r} has {usual} rows, more than its file can hold"
+                )
         return usual
+
+    def is_beyond_file(self, dataset: str) -> bool:
+        """Whether a dataset has more values than its file can hold, however well they are compressed."""
+        found = self.datasets[dataset]
+        if self._file is None or found.is_virtual or found.external:
+            return False
+        num_bytes = math.prod(found.shape) * found.dtype.itemsize
+        return bool(num_bytes > _MOST_INFLATED * self._file.num_bytes + _FEW_BYTES)
 
     def require(self, names: Iterable[str]) -> None:
         """Raise an InputError that lists what is there, if any of the scalar columns is missing."""

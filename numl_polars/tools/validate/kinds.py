@@ -47,6 +47,7 @@ KINDS: dict[str, Kind] = {
         Kind("damaged-column", "error", "column that cannot be opened", _COPY),
         Kind("overlapping-storage", "error", "columns that stand in bytes of another", _COPY),
         Kind("unreadable-rows", "error", "rows that cannot be read", _COPY),
+        Kind("absurd-length", "error", "columns with more values than the file can hold", _COPY),
         Kind("unequal-lengths", "error", "columns of another length than the others", _REWRITE),
         Kind("event-id-disagrees", "error", "rows whose event_id is not that of their event", _REBUILD),
         Kind("unknown-event", "error", "rows of events that are not in event_table", _REWRITE),

@@ -193,7 +193,7 @@ def _unread(name: str, opened: OpenTables, found: list[Finding]) -> frozenset[st
     lengths = column_lengths(opened.tables[name])
     usual = usual_rows(opened.tables[name])
     odd = {column for column, length in lengths.items() if length != usual}
-    kinds = ("unreadable-rows", "key-kind")
+    kinds = ("unreadable-rows", "absurd-length", "key-kind")
     return frozenset(odd | {one.column or "" for one in found if one.table == name and one.kind in kinds})
 
 

@@ -37,9 +37,11 @@ def member_faults(opened: OpenTables) -> Iterator[Finding]:
 
 
 def length_faults(name: str, table: StoredTable) -> Iterator[Finding]:
-    """Columns that have not the rows of most."""
+    """Columns that have not the rows of most, or more than the file can hold."""
     usual = usual_rows(table)
     for column, length in column_lengths(table).items():
+        if table.is_beyond_file(column):
+            yield Finding("absurd-length", name, column, detail=f"{length} rows")
         if length != usual:
             yield Finding("unequal-lengths", name, column, detail=f"{length} rows, others have {usual}")
 
