@@ -3,6 +3,7 @@
 import click
 
 from numl_polars.command import command_line
+from numl_polars.commands.show import show
 from numl_polars.commands.simulate import simulate
 from numl_polars.commands.training_files import convert, describe, merge
 from numl_polars.commands.validate import validate
@@ -15,7 +16,7 @@ def cli() -> None:
     """From NuML neutrino event files to labelled training objects."""
 
 
-for command in (simulate, process_command, merge, convert, describe, validate):
+for command in (simulate, process_command, merge, convert, describe, validate, show):
     cli.add_command(command)
 
 

@@ -41,7 +41,10 @@ class _Storage:
         self.path = path
         self.file = open_hdf5(path)
         try:
-            groups = {spelled_out(name): self.file.get(name) for name in self.file}
+            groups = {
+                spelled_out(name): self.file.get(name) if isinstance(name, str) else None
+                for name in self.file
+            }
         except DAMAGE as error:
             raise InputError(f"{path} is damaged: its tables cannot be listed: {error}") from error
         for name in groups:

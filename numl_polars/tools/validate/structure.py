@@ -71,9 +71,12 @@ def triple(ids: NDArray[Any]) -> tuple[int, ...]:
 
 
 def _repeated(ids: Ids) -> Iterator[Finding]:
-    again = ~pl.DataFrame(ids, schema=["run", "subrun", "event"]).select(
-        pl.struct(pl.all()).is_first_distinct()
-    ).to_series().to_numpy()
+    again = (
+        ~pl.DataFrame(ids, schema=["run", "subrun", "event"])
+        .select(pl.struct(pl.all()).is_first_distinct())
+        .to_series()
+        .to_numpy()
+    )
     events = np.flatnonzero(again)
     if events.size:
         first = int(events[0])
@@ -146,9 +149,7 @@ def _lines(table: StoredTable) -> Int64s | str:
         return str(error)
 
 
-def _against_lines(
-    name: str, table: StoredTable, offsets: Int64s, found: list[Finding]
-) -> Iterator[Finding]:
+def _against_lines(name: str, table: StoredTable, offsets: Int64s, found: list[Finding]) -> Iterator[Finding]:
     """Lines of `event_id.seq_cnt` that are right by themselves, but not those of the rows' events."""
     if SEQ_CNT not in table.keys or any(fault.column == SEQ_CNT for fault in found):
         return
@@ -162,9 +163,7 @@ def _against_lines(
     common = min(len(lines), len(expected))
     differ = np.flatnonzero((lines[:common] != expected[:common]).any(axis=1))
     line = int(differ[0]) if differ.size else common
-    given, wanted = (
-        triple(one[line]) if line < len(one) else "none" for one in (lines, expected)
-    )
+    given, wanted = (triple(one[line]) if line < len(one) else "none" for one in (lines, expected))
     yield Finding(
         "key-disagrees", name, SEQ_CNT, number + differ.size, row=line,
         detail=f"{given}, by event_id {wanted}",
