@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from numl_polars.command import names, progress_bar
+from numl_polars.command import Bytes, names, progress_bar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +53,14 @@ Examples:
 @click.option("--quick", is_flag=True, help="Read keys and the event table, and no other rows.")
 @click.option("--columns", is_flag=True, help="Show each column with its dtype and storage.")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of reports for programs.")
+@click.option(
+    "--batch-size",
+    type=Bytes(),
+    default="16MB",
+    show_default=True,
+    metavar="BYTES",
+    help="Rows that a rank holds at a time.",
+)
 @click.option("--strict", is_flag=True, help="End with status 4 if there are warnings.")
 @click.option(
     "--progress/--no-progress",
@@ -67,6 +75,7 @@ def validate(
     quick: bool,
     columns: bool,
     as_json: bool,
+    batch_size: int,
     strict: bool,
     progress: bool | None,
     debug: bool,
@@ -91,7 +100,13 @@ def validate(
         for path in source_paths(files):
             with progress_bar(ranks, wanted=progress) as advance:
                 report = run(
-                    path, scheme=scheme, num_planes=num_planes, quick=quick, progress=advance, ranks=ranks
+                    path,
+                    scheme=scheme,
+                    num_planes=num_planes,
+                    quick=quick,
+                    batch_bytes=batch_size,
+                    progress=advance,
+                    ranks=ranks,
                 )
             yield report
 

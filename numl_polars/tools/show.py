@@ -152,7 +152,8 @@ def _table(
         return [Text(heading)]
     frame = event.select(name, columns).drop(EVENT_INDEX).head(rows)
     shown = Table(box=None, pad_edge=False)
-    cells, taken = [], 0
+    cells: list[list[Text]] = []
+    taken = 0
     for values in frame.iter_columns():
         texts = [_shown(value) for value in values.to_list()]
         taken += max(len(text) for text in (values.name, *texts)) + _GAP
