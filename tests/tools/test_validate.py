@@ -258,14 +258,13 @@ FAULTS: dict[str, tuple[Callable[[Tables], None], tuple[Any, ...]]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("batch_bytes", [1, 1 << 24])
-def test_validate__fault_is_found(fault: str, batch_bytes: int, tmp_path: Path) -> None:
+def test_validate__fault_is_found(fault: str, tmp_path: Path) -> None:
     edit, expected = FAULTS[fault]
     tables = intact()
     edit(tables)
     path = write_tables(tmp_path / "e.h5", tables)
     before = path.read_bytes()
-    report = checked(path, batch_bytes=batch_bytes)
+    report = checked(path, batch_bytes=1)
     kind, table, column, count, event, row, value = expected
     (found,) = [one for one in report.findings if (one.kind, one.column) == (kind, column)]
     assert (found.table, found.count, found.event, found.row, found.value) == (

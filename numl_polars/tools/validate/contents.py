@@ -102,16 +102,22 @@ def _column(name: str, dataset: h5py.Dataset) -> ColumnContents:
     dtype = str(dataset.dtype)
     if text is not None:
         dtype = "string" if text.length is None else f"string {text.length}"
-    creation = dataset.id.get_create_plist()
+    try:
+        creation = dataset.id.get_create_plist()
+        layout, compression = _LAYOUTS.get(creation.get_layout(), "unknown"), " ".join(_filters(creation))
+        stored_bytes = int(dataset.id.get_storage_size())
+    except DAMAGE:
+        # that its rows cannot be read is told elsewhere
+        layout, compression, stored_bytes = "damaged", "", 0
     return ColumnContents(
         name,
         dtype,
         rows=int(shape[0]) if shape else 0,
         width=math.prod(shape[1:]),
-        layout=_LAYOUTS.get(creation.get_layout(), "unknown"),
+        layout=layout,
         chunk_rows=None if dataset.chunks is None else int(dataset.chunks[0]),
-        compression=" ".join(_filters(creation)) or None,
-        stored_bytes=int(dataset.id.get_storage_size()),
+        compression=compression or None,
+        stored_bytes=stored_bytes,
         num_bytes=math.prod(shape) * dataset.dtype.itemsize if shape else 0,
     )
 
