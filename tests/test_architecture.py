@@ -16,7 +16,8 @@ PACKAGE = ROOT / "numl_polars"
 
 # a package may import those on its own line and on the lines above
 ORDER = (
-    ("errors", "parameters", "schema", "sources", "kernels", "timing", "mpi", "threads", "overlap", "jobs"),
+    ("errors", "parameters", "schema", "generations", "sources"),
+    ("kernels", "timing", "mpi", "threads", "overlap", "jobs"),
     ("tables",),
     ("events",),
     ("labels",),

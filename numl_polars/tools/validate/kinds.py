@@ -40,7 +40,6 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind("unreadable-file", "error", "file that cannot be opened", _COPY),
-        Kind("reader-crashed", "error", "crash of HDF5 while it read the file's structure", _COPY),
         Kind("no-events", "error", "event_table that is missing or cannot be read", _COPY),
         Kind("wide-event-id", "error", "events whose numbers take more than 32 bits", "renumber the events"),
         Kind("damaged-table", "error", "table that cannot be opened", _COPY),

@@ -54,7 +54,7 @@ class FileReport:
     @property
     def is_readable(self) -> bool:
         """Whether the file could be opened."""
-        return not any(finding.kind in ("unreadable-file", "reader-crashed") for finding in self.findings)
+        return not any(finding.kind == "unreadable-file" for finding in self.findings)
 
     def count(self, severity: Severity) -> int:
         """Findings of a severity."""
