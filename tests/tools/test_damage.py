@@ -146,7 +146,10 @@ def test_damage__scrambled_keys(tmp_path: Path) -> None:
     for case, outcome in zip(wrong, outcomes, strict=True):
         assert_ended_well(case, outcome)
         if "without" in case.base:
-            assert outcome.status == (1 if case.command == PROCESS else 3), f"{case}: {outcome}"
+            # that all rows are of the first event is something that a key may say
+            beyond_repair = "zeros" not in case.base
+            status = beyond_repair * (1 if case.command == PROCESS else 3)
+            assert outcome.status == status, f"{case}: {outcome}"
         elif case.command == PROCESS:
             assert outcome.objects == expected.objects, f"{case}: {outcome}"
             assert any("is wrong" in line for line in outcome.stderr)
