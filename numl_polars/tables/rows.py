@@ -263,6 +263,9 @@ def _read_strings(dataset: h5py.Dataset, start: int, stop: int, width: int) -> N
         _read_into(dataset, start, block, memory)
         if not stored.is_variable_str() or not block.view(np.uint8).reshape(-1, length)[:, -1].any():
             return block
+        # heaps are not compressed
+        if length > dataset.file.id.get_filesize():
+            raise OSError(f"a string of more than {length} bytes, which its file cannot hold")
         length *= 4
 
 
