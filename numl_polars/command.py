@@ -107,7 +107,8 @@ def command_line(command: click.Command) -> None:
 
 def _run(command: click.Command, *, first: bool, alone: bool) -> int:
     try:
-        command.main(standalone_mode=False)
+        # the status with which a command exits, if it says one
+        status = command.main(standalone_mode=False)
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.UsageError as error:
@@ -130,7 +131,7 @@ def _run(command: click.Command, *, first: bool, alone: bool) -> int:
     except Exception as error:
         _fault(f"{type(error).__name__}: {error} (--debug shows where)", first=True)
         return FAULT if alone else _abort()
-    return DONE
+    return status if isinstance(status, int) else DONE
 
 
 def _fault(message: str, *, first: bool) -> int:

@@ -16,19 +16,8 @@ PACKAGE = ROOT / "numl_polars"
 
 # a package may import those on its own line and on the lines above
 ORDER = (
-    (
-        "errors",
-        "parameters",
-        "schema",
-        "detectors",
-        "sources",
-        "kernels",
-        "timing",
-        "mpi",
-        "threads",
-        "overlap",
-        "jobs",
-    ),
+    ("errors", "parameters", "schema", "generations", "detectors", "sources"),
+    ("kernels", "timing", "mpi", "threads", "overlap", "jobs"),
     ("tables",),
     ("events",),
     ("labels",),

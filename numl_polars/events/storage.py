@@ -1,7 +1,7 @@
 """What all ranges of the same open files share: the tables as one, and which rows are whose."""
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,11 +11,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from numl_polars.errors import InputError
-from numl_polars.schema import EVENT_TABLE
+from numl_polars.schema import EVENT_ID, EVENT_TABLE
 from numl_polars.tables.joined import JoinedTable
 from numl_polars.tables.keys import event_offsets
 from numl_polars.tables.opened import FilePool, Renamed
-from numl_polars.tables.store import TableDescription
+from numl_polars.tables.store import DAMAGE, StoredTable, TableDescription
 
 Int64s = NDArray[np.int64]
 
@@ -107,7 +107,7 @@ class Storage:
     @cached_property
     def occurrence(self) -> Int64s | None:
         """How many events with the same triple stand before each event; None where no triple repeats."""
-        triples = pl.DataFrame(self.ids, schema=["run", "subrun", "event"])
+        triples = pl.DataFrame(self.ids, schema=["run", "subrun", "event"], orient="row")
         if not triples.is_duplicated().any():
             return None
         before = triples.select(pl.int_range(pl.len()).over("run", "subrun", "event")).to_series()
@@ -166,7 +166,7 @@ class Storage:
                 for name in missing:
                     rows: Int64s = np.zeros(1, np.int64)
                     if name in tables:
-                        rows = event_offsets(file.tables[name], self.ids[own], faults[name].append)[:-1]
+                        rows = _offsets(file.tables[name], self.ids[own], faults[name].append)[:-1]
                     found[name][own] = row_starts[name][number] + rows
                 # of checks here and there in the table
                 file.raw.kept.clear()
@@ -185,6 +185,16 @@ class Storage:
 
     def _warn(self, message: str) -> None:
         warnings.warn(message, EventFileWarning, stacklevel=2)
+
+
+def _offsets(table: StoredTable, ids: NDArray[np.int32], warn: Callable[[str], None]) -> Int64s:
+    """Rows of every event in a table of one file; `warn` is told of what can be worked around."""
+    for column, why in table.damaged.items():
+        warn(f"{table.where}: column {column!r} cannot be opened, it is left out: {why}")
+    try:
+        return event_offsets(table, ids, warn)
+    except (*DAMAGE, MemoryError) as error:
+        raise InputError(f"{table.where}: its keys and {EVENT_ID} cannot be read: {error}") from error
 
 
 _SHOWN_FAULTS = 3

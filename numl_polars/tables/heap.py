@@ -72,11 +72,19 @@ def _collections(file: RawFile, addresses: Int64s) -> tuple[Int64s, Int64s, Int6
     """
     null = np.zeros(int(addresses.size > 0 and addresses[0] == 0), np.int64)
     addresses = addresses[null.size :]
+    outside = np.flatnonzero((addresses < 0) | (addresses > file.num_bytes))
+    if outside.size:
+        raise RawError(f"heap collection at {addresses[outside[0]]}, beyond the end of the file")
     sizes = np.full(len(addresses), _USUAL_BYTES)
     while True:
         words, starts = _read_together(file, addresses, sizes)
         found = words[starts + 1]
-        wrong = np.flatnonzero((words[starts] != _FIRST_WORD) | (found < _USUAL_BYTES) | (found % 8 != 0))
+        wrong = np.flatnonzero(
+            (words[starts] != _FIRST_WORD)
+            | (found < _USUAL_BYTES)
+            | (found > file.num_bytes)
+            | (found % 8 != 0)
+        )
         if wrong.size:
             raise RawError(f"no heap collection at {addresses[wrong[0]]}")
         if (found <= sizes).all():

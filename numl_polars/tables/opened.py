@@ -5,18 +5,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
-from types import MappingProxyType
-from typing import Any
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from numl_polars.errors import InputError
-from numl_polars.schema import EVENT_TABLE
+from numl_polars.schema import EVENT_TABLE, TABLES
 from numl_polars.tables.opening import open_hdf5
 from numl_polars.tables.raw_file import KEPT_BYTES, RawFile
-from numl_polars.tables.store import StoredTable, TableDescription
+from numl_polars.tables.store import DAMAGE, StoredTable, TableDescription, spelled_out
 
 Renamed = Mapping[str, Mapping[str, str]]
 
@@ -42,6 +42,8 @@ class OpenedFile:
     ----------
     tables
         The groups at its root, by name.
+    damaged
+        Members of the root that cannot be opened, and why.
     strays
         Other members of the root.
 
@@ -54,25 +56,42 @@ class OpenedFile:
     def __init__(
         self,
         path: Path,
-        renamed: Renamed,
+        renamed: Renamed = MappingProxyType({}),
         known: Mapping[str, TableDescription] = MappingProxyType({}),
         kept_bytes: int = KEPT_BYTES,
     ) -> None:
         self.path = path
         self._file = open_hdf5(path)
         try:
-            members = {name: _is_group(self._file, name) for name in self._file}
-        except (RuntimeError, OSError, KeyError) as error:
+            names = {spelled_out(name): name for name in self._file}
+        except DAMAGE as error:
+            self._file.close()
             raise InputError(f"{path} is damaged: its tables cannot be listed: {error}") from error
         self.raw = RawFile(self._file, path, kept_bytes)
-        self.tables = {
-            name: StoredTable(
-                self._file, name, f"{name} of {path}", self.raw, renamed.get(name), known.get(name)
+        self.tables: dict[str, StoredTable] = {}
+        self.damaged: dict[str, str] = {}
+        strays = []
+        for name, as_stored in names.items():
+            try:
+                if not _is_group(self._file, as_stored):
+                    strays.append(name)
+                    continue
+            except DAMAGE as error:
+                self.damaged[name] = str(error).strip("'\"")
+                continue
+            where = f"{name} of {path}"
+            self.tables[name] = StoredTable(
+                self._file, name, where, self.raw, renamed.get(name), known.get(name)
             )
-            for name, is_group in members.items()
-            if is_group
-        }
-        self.strays = tuple(name for name, is_group in members.items() if not is_group)
+        self.strays = tuple(strays)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def read_ids(self) -> NDArray[np.int32]:
         """Run, subrun, event of every event, int32 (events, 3).
@@ -82,6 +101,10 @@ class OpenedFile:
         InputError
             There is no event table, or its `event_id` cannot be used.
         """
+        for name, why in self.damaged.items():
+            # without it, events would become something else
+            if name in TABLES:
+                raise InputError(f"{self.path} is damaged: {name} cannot be opened: {why}")
         if EVENT_TABLE not in self.tables:
             found = ", ".join(self.tables) or "no table"
             raise InputError(f"{self.path} has no event_table (has {found})")
@@ -90,7 +113,7 @@ class OpenedFile:
             raise InputError(f"{table.where} has no column 'event_id' of shape (events, 3)")
         try:
             ids: NDArray[Any] = table.event_id[()]
-        except (OSError, RuntimeError) as error:
+        except (*DAMAGE, MemoryError) as error:
             raise InputError(f"{table.where}: column 'event_id' cannot be read: {error}") from error
         wide = np.flatnonzero((ids != ids.astype(np.int32)).any(axis=1))
         if wide.size:
@@ -106,11 +129,13 @@ class OpenedFile:
         self._file.close()
 
 
-def _is_group(file: h5py.File, name: str) -> bool:
+def _is_group(file: h5py.File, name: str | bytes) -> bool:
+    """Whether a member is a group; one of `DAMAGE` where it cannot be told."""
+    encoded = name.encode() if isinstance(name, str) else name
     try:
-        return bool(h5py.h5o.get_info(file.id, name.encode()).type == h5py.h5o.TYPE_GROUP)
-    except (KeyError, RuntimeError):
-        if file.id.links.get_info(name.encode()).type == h5py.h5l.TYPE_HARD:
+        return bool(h5py.h5o.get_info(file.id, encoded).type == h5py.h5o.TYPE_GROUP)
+    except DAMAGE:
+        if file.id.links.get_info(encoded).type == h5py.h5l.TYPE_HARD:
             raise
         # it leads nowhere
         return False

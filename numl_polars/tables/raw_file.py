@@ -35,6 +35,8 @@ class RawFile:
     ----------
     base
         Offset that addresses within the file's structures count from.
+    num_bytes
+        Size of the file.
     is_usual
         Whether addresses and lengths take 8 bytes, as those of all usual files do.
     """
@@ -45,6 +47,7 @@ class RawFile:
         self.is_usual = creation.get_sizes() == (_ADDRESS_BYTES, _ADDRESS_BYTES)
         self.kept = KeptChunks(kept_bytes)
         self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        self.num_bytes = os.fstat(self._descriptor).st_size
 
     def read(self, offset: int, num_bytes: int) -> bytes:
         """Bytes ``[offset, offset + num_bytes)`` of the file.
@@ -54,9 +57,12 @@ class RawFile:
         RawError
             The file ends before, or is closed.
         """
+        # room for as many bytes is taken before one is read
+        if num_bytes > self.num_bytes:
+            raise RawError(f"{num_bytes} bytes at {offset} reach beyond the end of the file")
         try:
             found = os.pread(self._descriptor, num_bytes, offset)
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             raise RawError(str(error)) from error
         if len(found) != num_bytes:
             raise RawError(f"{num_bytes} bytes at {offset} reach beyond the end of the file")
@@ -68,7 +74,7 @@ class RawFile:
         while left:
             try:
                 num_read = os.preadv(self._descriptor, [left], offset)
-            except OSError as error:
+            except (OSError, OverflowError) as error:
                 raise RawError(str(error)) from error
             if num_read == 0:
                 raise RawError(f"{len(left)} bytes at {offset} reach beyond the end of the file")

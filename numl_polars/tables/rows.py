@@ -157,7 +157,8 @@ class Reading:
                     self._plan_chunked(raw)
                 case None:
                     self._fault = RawError("only HDF5 can read it")
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, ValueError, OverflowError, IndexError) as error:
+            # chunks that the file places where there are none
             self._fault = RawError(str(error))
 
     def _plan_contiguous(self, raw: ContiguousRows) -> None:
@@ -262,6 +263,9 @@ def read_strings(dataset: h5py.Dataset, start: int, stop: int, width: int) -> ND
         _read_into(dataset, start, block, memory)
         if not stored.is_variable_str() or not block.view(np.uint8).reshape(-1, length)[:, -1].any():
             return block
+        # heaps are not compressed
+        if length > dataset.file.id.get_filesize():
+            raise OSError(f"a string of more than {length} bytes, which its file cannot hold")
         length *= 4
 
 

@@ -26,6 +26,12 @@ from numl_polars.tables.strings import Categories, string_width
 _CHUNK_SLOTS = 7
 _LARGEST_CACHED_CHUNK = 64 << 20
 _FEW_BYTES = 1 << 20
+# deflate makes at most 1,032 bytes of one; rows that were never written take none
+_MOST_INFLATED = 1100
+_MUCH = 1 << 30
+
+# what h5py raises where it cannot make sense of what HDF5 read
+DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
 
 NUMBERS: dict[str, pl.DataType] = {
     "i1": pl.Int8(),
@@ -72,13 +78,19 @@ class TableDescription:
     lengths
         Number of rows of each dataset of the columns.
     others
-        Members that are no columns: what they are.
+        Datasets that are no columns: what they are.
+    damaged
+        Members that cannot be opened, and why.
+    beyond_file
+        Datasets of columns that have more values than the file can hold, however well they are compressed.
     """
 
     where: str
     columns: Mapping[str, ScalarColumn]
     lengths: Mapping[str, int]
     others: Mapping[str, str]
+    damaged: Mapping[str, str]
+    beyond_file: frozenset[str]
 
     @cached_property
     def num_rows(self) -> int:
@@ -99,6 +111,10 @@ class TableDescription:
                 f"{self.where}: columns differ in length: {len(odd)} of {len(self.lengths)} columns have not "
                 f"the {usual} rows of the others (first: {name} has {length})"
             )
+        for name in self.beyond_file:
+            raise InputError(
+                f"{self.where} is damaged: column {name!r} has {usual} rows, more than its file can hold"
+            )
         return usual
 
     def missing(self, names: Iterable[str]) -> list[str]:
@@ -108,7 +124,9 @@ class TableDescription:
             called = [column for column, stored in self.columns.items() if stored.dataset == name]
             if name in self.columns:
                 continue
-            if name in self.others:
+            if name in self.damaged:
+                faults.append(f"column {name!r} is damaged: it cannot be opened: {self.damaged[name]}")
+            elif name in self.others:
                 faults.append(f"column {name!r}, {self.others[name]}")
             elif called:
                 faults.append(f"column {name!r} is read as {', '.join(map(repr, called))}")
@@ -175,7 +193,10 @@ class StoredTable:
         return {name: dataset for name, dataset in found.items() if dataset is not None}
 
     def _dataset(self, name: str) -> h5py.Dataset | None:
-        member = self._group.get(name)
+        try:
+            member = self._group.get(name)
+        except DAMAGE:
+            return None
         return member if isinstance(member, h5py.Dataset) else None
 
     @cached_property
@@ -209,31 +230,45 @@ class StoredTable:
 
     @cached_property
     def description(self) -> TableDescription:
-        """What the table holds."""
+        """What the table holds.
+
+        Raises
+        ------
+        InputError
+            Its members cannot be listed.
+        """
         columns: dict[str, ScalarColumn] = {}
         lengths: dict[str, int] = {}
         others: dict[str, str] = {}
-        present = [name for name in self._group if self._wanted is None or name in self._wanted]
+        damaged: dict[str, str] = {}
+        beyond = set()
+        names = self._names
+        present = [name for name in names if self._wanted is None or name in self._wanted]
         taken = {self._renamed[name] for name in present if name in self._renamed}
         for name in present:
+            try:
+                if not isinstance(names[name], str):
+                    damaged[name] = "its name is no text"
+                    continue
+                dataset = _dataset_id(self._group, name)
+                if dataset is None:
+                    continue
+                shape, dtype = dataset.shape, dataset.dtype
+                kind = _polars_dtype(dtype)
+                is_beyond = shape is not None and self._is_beyond_file(dataset, math.prod(shape))
+            except DAMAGE as error:
+                damaged[name] = str(error).strip("'\"")
+                continue
             if name in self.layout.keys or (name in taken and name not in self._renamed):
                 continue
-            try:
-                dataset = h5py.h5d.open(self._group.id, name.encode())
-                shape, dtype = dataset.shape, dataset.dtype
-            except KeyError:
-                # a group, or a link that leads nowhere
-                continue
-            except (OSError, RuntimeError, TypeError, ValueError) as error:
-                others[name] = f"cannot be read: {error}"
-                continue
-            kind = _polars_dtype(dtype)
             if shape is None or kind is None or len(shape) not in (1, 2):
                 others[name] = (
                     f"{dtype} of shape {shape}, is of no kind that can be read (numbers or strings, "
                     "1-D or 2-D)"
                 )
                 continue
+            if is_beyond:
+                beyond.add(name)
             lengths[name] = int(shape[0])
             width = shape[1] if len(shape) == 2 else 1
             num_bytes = dtype.itemsize if kind != pl.Categorical else string_width(dtype)
@@ -241,7 +276,33 @@ class StoredTable:
             for component, scalar in enumerate(scalar_names(self.name, called, width)):
                 scalar = self._renamed.get(scalar, scalar)
                 columns[scalar] = ScalarColumn(scalar, name, component, width, kind, num_bytes)
-        return TableDescription(self.where, columns, lengths, others)
+        return TableDescription(self.where, columns, lengths, others, damaged, frozenset(beyond))
+
+    @cached_property
+    def _names(self) -> dict[str, str | bytes]:
+        """Members, as h5py gives their names, by how messages do."""
+        try:
+            return {spelled_out(name): name for name in self._group}
+        except DAMAGE as error:
+            raise InputError(f"{self.where} is damaged: its columns cannot be listed: {error}") from error
+
+    def _is_beyond_file(self, dataset: h5py.h5d.DatasetID, num_values: int) -> bool:
+        num_bytes = num_values * dataset.dtype.itemsize
+        if self._file is None or num_bytes <= _MOST_INFLATED * self._file.num_bytes + _MUCH:
+            return False
+        stored = dataset.get_create_plist()
+        return bool(stored.get_layout() != h5py.h5d.VIRTUAL and not stored.get_external_count())
+
+    @cached_property
+    def datasets(self) -> dict[str, h5py.Dataset]:
+        """The datasets that can be opened, keys and what is no column among them."""
+        found = {name: self._dataset(name) for name in self._names if name not in self.damaged}
+        return {name: dataset for name, dataset in found.items() if dataset is not None}
+
+    @property
+    def damaged(self) -> Mapping[str, str]:
+        """See `TableDescription.damaged`."""
+        return self.description.damaged
 
     def require(self, names: Iterable[str]) -> None:
         """Raise an InputError that lists what is there, if any of the scalar columns is missing."""
@@ -323,6 +384,24 @@ class StoredTable:
         reading = Reading(self._rows_of(dataset), start, stop)
         run_readings([reading])
         return reading.block()
+
+
+def spelled_out(name: str | bytes) -> str:
+    """The name of a member, whose bytes h5py gives where they are no text."""
+    return name if isinstance(name, str) else name.decode("utf-8", "backslashreplace")
+
+
+def _dataset_id(group: h5py.Group, name: str) -> h5py.h5d.DatasetID | None:
+    """A dataset, None for another member or a link that leads nowhere; raises one of `DAMAGE` otherwise."""
+    encoded = name.encode()
+    try:
+        return h5py.h5d.open(group.id, encoded)
+    except DAMAGE:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            return None
+        if h5py.h5o.get_info(group.id, encoded).type == h5py.h5o.TYPE_GROUP:
+            return None
+        raise
 
 
 def _with_chunk_cache(group: h5py.Group, name: str) -> h5py.Dataset:

@@ -1,0 +1,165 @@
+"""``numl-polars validate``: what is in event files, and what is wrong with them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from numl_polars.command import Bytes, names, progress_bar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numl_polars.tools.validate import FileReport
+
+DONE, UNREADABLE, ERRORS, WARNINGS = 0, 1, 3, 4
+_PIPE_WIDTH = 1000
+
+EXAMPLES = """\b
+Exit status:
+  0  nothing wrong, or nothing worse than warnings
+  1  a file cannot be opened
+  2  wrong usage
+  3  errors were found
+  4  warnings were found, with --strict
+
+\b
+Examples:
+  numl-polars validate run.evt.h5
+  numl-polars validate "runs/*.h5" --quick
+  numl-polars validate run.evt.h5 --json > report.json
+  mpirun -n 16 numl-polars validate merged.h5 --particle-labels simple
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path, readable=False)
+)
+@click.option(
+    "--particle-labels",
+    default="standard",
+    show_default=True,
+    metavar="SPEC",
+    help="Scheme whose rules are to label each particle, as of numl-polars process; none for no scheme.",
+)
+@click.option(
+    "--planes",
+    default="u,v,y",
+    show_default=True,
+    metavar="N|NAMES",
+    help="Wire planes that there are: how many, or their names.",
+)
+@click.option("--quick", is_flag=True, help="Read keys and the event table, and no other rows.")
+@click.option("--columns", is_flag=True, help="Show each column with its dtype and storage.")
+@click.option("--json", "as_json", is_flag=True, help="Print a list of reports for programs.")
+@click.option(
+    "--batch-size",
+    type=Bytes(),
+    default="16MB",
+    show_default=True,
+    metavar="BYTES",
+    help="Rows that a rank holds at a time.",
+)
+@click.option("--strict", is_flag=True, help="End with status 4 if there are warnings.")
+@click.option(
+    "--progress/--no-progress",
+    default=None,
+    help="Show a progress bar.  [default: on a terminal; mpirun hides it]",
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of a fault.")
+def validate(
+    files: tuple[Path, ...],
+    particle_labels: str,
+    planes: str,
+    quick: bool,
+    columns: bool,
+    as_json: bool,
+    batch_size: int,
+    strict: bool,
+    progress: bool | None,
+    debug: bool,
+) -> None:
+    """Tell what is in event files, and what is wrong with them, worst first.
+
+    FILE is an event file, a pattern, or a list of files. Started with mpirun, each rank checks a share of
+    the events. Files are only read.
+    """
+    from numl_polars.labels.outside.loading import load_particle_labels
+    from numl_polars.mpi import world
+    from numl_polars.sources import source_paths
+    from numl_polars.tools.validate import validate as run
+
+    num_planes = int(planes) if planes.strip().isdecimal() else len(names(planes))
+    if not num_planes:
+        raise click.BadParameter(f"{planes!r} names no plane", param_hint="--planes")
+    scheme = load_particle_labels(particle_labels)
+    ranks = world()
+
+    def reports() -> "Iterator[FileReport]":
+        for path in source_paths(files):
+            with progress_bar(ranks, wanted=progress) as advance:
+                report = run(
+                    path,
+                    scheme=scheme,
+                    num_planes=num_planes,
+                    quick=quick,
+                    batch_bytes=batch_size,
+                    progress=advance,
+                    ranks=ranks,
+                )
+            yield report
+
+    if ranks.rank > 0:
+        for _ in reports():
+            pass
+        return
+    found = _print_json(reports()) if as_json else _print_sections(reports(), columns=columns)
+    raise click.exceptions.Exit(_status(found, strict=strict))
+
+
+def _status(reports: "list[FileReport]", *, strict: bool) -> int:
+    if not all(report.is_readable for report in reports):
+        return UNREADABLE
+    if any(report.count("error") for report in reports):
+        return ERRORS
+    return WARNINGS if strict and any(report.count("warning") for report in reports) else DONE
+
+
+def _print_json(reports: "Iterator[FileReport]") -> "list[FileReport]":
+    import json
+
+    found = list(reports)
+    click.echo(json.dumps([report.as_json() for report in found], indent=1))
+    return found
+
+
+def _print_sections(reports: "Iterator[FileReport]", *, columns: bool) -> "list[FileReport]":
+    from rich.console import Console
+
+    console = Console()
+    found: list[FileReport] = []
+    for report in reports:
+        if found:
+            click.echo()
+        section = report.render(columns=columns)
+        if console.is_terminal:
+            console.print(section)
+        else:
+            # a pipe has no width: lines come out whole
+            wide = Console(width=_PIPE_WIDTH)
+            with wide.capture() as captured:
+                wide.print(section)
+            for line in captured.get().splitlines():
+                click.echo(line.rstrip())
+        found.append(report)
+    if len(found) > 1:
+        worst = sum(bool(report.count("error")) for report in found)
+        warned = sum(not report.count("error") and bool(report.count("warning")) for report in found)
+        click.echo(
+            f"\n{len(found)} files: {worst} with errors, {warned} with warnings, "
+            f"{len(found) - worst - warned} without either"
+        )
+    else:
+        click.echo(found[0].summary)
+    return found

@@ -1,0 +1,204 @@
+"""What is wrong between the tables of an event: identifiers, trees of particles, planes, labels."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from numl_polars.errors import LabelError
+from numl_polars.labels.combinations import unlabelled_combinations
+from numl_polars.labels.forest import IDENTIFIERS, Forest
+from numl_polars.labels.particle_scheme import FAULTS, Labelled, ParticleScheme
+from numl_polars.schema import EVENT_TABLE, HIT_COORDINATES, SPACEPOINT_HITS
+from numl_polars.tools.validate.findings import Finding
+from numl_polars.tools.validate.rows import TableRows
+
+Int64s = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+PARTICLES, HITS, DEPOSITS, POINTS = "particle_table", "hit_table", "edep_table", "spacepoint_table"
+_CODES = ("type", "g4_pdg")
+
+
+@dataclass(eq=False)
+class TruthChecks:
+    """Checks of batches of whole events.
+
+    Parameters
+    ----------
+    scheme
+        Labels particles; None for none.
+    num_planes
+        Wire planes that there are.
+
+    Attributes
+    ----------
+    combinations
+        Kinds of particles that no rule labels, a frame a batch.
+    """
+
+    scheme: ParticleScheme | None
+    num_planes: int
+    combinations: list[pl.DataFrame] = field(default_factory=list)
+
+    def faults(self, batch: Mapping[str, TableRows]) -> Iterator[Finding]:
+        """What is wrong in a batch, of whose tables those are there that could be read."""
+        if HITS in batch:
+            yield from self._hit_faults(batch[HITS])
+        with_deposits = None
+        if DEPOSITS in batch:
+            for column, table, kind in (
+                ("hit_id", HITS, "deposit-without-hit"),
+                ("g4_id", PARTICLES, "deposit-without-particle"),
+            ):
+                yield from _absent(batch, DEPOSITS, column, table, column, kind)
+            with_deposits = _with_deposits(batch)
+        if POINTS in batch:
+            for column in SPACEPOINT_HITS:
+                yield from _absent(batch, POINTS, column, HITS, "hit_id", "spacepoint-without-hit", none=-1)
+        if PARTICLES in batch:
+            yield from _unknown_codes(batch[PARTICLES])
+            yield from self._tree_faults(batch, with_deposits)
+
+    def _hit_faults(self, hits: TableRows) -> Iterator[Finding]:
+        hit_id = hits.integers("hit_id")
+        if hit_id is not None:
+            yield from _repeated(hits, "hit_id", hit_id, "repeated-hit-id")
+        present = [columns[0] for columns in HIT_COORDINATES if columns[0] in hits.columns]
+        plane = hits.integers(present[0]) if present else None
+        if plane is not None:
+            unknown = np.flatnonzero((plane < 0) | (plane >= self.num_planes))
+            if unknown.size:
+                yield hits.finding("unknown-plane", present[0], unknown, plane)
+
+    def _tree_faults(self, batch: Mapping[str, TableRows], with_deposits: Bools | None) -> Iterator[Finding]:
+        rows = batch[PARTICLES]
+        g4_id, parent_id = rows.integers("g4_id"), rows.integers("parent_id")
+        if g4_id is None or parent_id is None or not rows.num_rows:
+            return
+        yield from _repeated(rows, "g4_id", g4_id, "repeated-g4-id")
+        wanted = {} if self.scheme is None else self.scheme.columns
+        others = {
+            name: batch[name].frame([*wanted[name]])
+            for name in (EVENT_TABLE, DEPOSITS)
+            if name in wanted and name in batch
+        }
+        particles = rows.frame([*dict.fromkeys((*IDENTIFIERS[1:], *wanted.get(PARTICLES, ())))])
+        forest = Forest.of(particles, events=others.get(EVENT_TABLE), deposits=others.get(DEPOSITS))
+        orphans = np.flatnonzero((forest.parent_rows < 0) & (parent_id != 0))
+        if orphans.size:
+            yield rows.finding("orphan", "parent_id", orphans, parent_id)
+        circles = np.flatnonzero(forest.unreached == FAULTS.index("circle"))
+        if circles.size:
+            yield rows.finding("circle", "parent_id", circles, parent_id)
+        if self.scheme is not None and self._has_all(self.scheme, batch):
+            yield from self._unlabelled(self.scheme, forest, rows, with_deposits)
+
+    def _has_all(self, scheme: ParticleScheme, batch: Mapping[str, TableRows]) -> bool:
+        return all(
+            name in batch and all(c in batch[name].columns or c in IDENTIFIERS[:1] for c in columns)
+            for name, columns in scheme.columns.items()
+        )
+
+    def _unlabelled(
+        self, scheme: ParticleScheme, forest: Forest, rows: TableRows, with_deposits: Bools | None
+    ) -> Iterator[Finding]:
+        try:
+            decision = scheme.decide(forest)
+        except LabelError as error:
+            yield Finding("unlabelled", PARTICLES, detail=str(error))
+            return
+        semantic = forest.scatter(decision.semantic)
+        fault = np.where((forest.unreached < 0) & (semantic < 0), FAULTS.index("unlabelled"), -1)
+        fault = np.where(forest.repeats, -1, fault).astype(np.int8)
+        places = np.flatnonzero(fault >= 0)
+        if not places.size:
+            return
+        shown = rows.frame(["type", "start_process", "end_process"])
+        labelled = Labelled(forest, semantic, semantic, fault, decision)
+        touched = np.zeros(rows.num_rows, np.bool_) if with_deposits is None else with_deposits
+        self.combinations.append(unlabelled_combinations(labelled, shown, touched))
+        values = shown.row(int(places[0]), named=True)
+        about = ", ".join(f"{name} {value}" for name, value in values.items() if name != "event_index")
+        yield rows.finding("unlabelled", None, places, detail=about)
+
+
+def _repeated(rows: TableRows, column: str, values: Int64s, kind: str) -> Iterator[Finding]:
+    """Events in which a value occurs twice; the first value that does is the example."""
+    from numl_polars.labels.ancestry import has_repeats
+
+    assert rows.offsets is not None
+    events = np.flatnonzero(has_repeats(rows.offsets, values))
+    if events.size:
+        start, stop = rows.offsets[events[0]], rows.offsets[events[0] + 1]
+        again = ~pl.Series(values[start:stop]).is_first_distinct().to_numpy()
+        yield rows.finding(kind, column, start + np.flatnonzero(again)[:1], values, count=events.size)
+
+
+def _absent(
+    batch: Mapping[str, TableRows],
+    table: str,
+    column: str,
+    of_table: str,
+    of_column: str,
+    kind: str,
+    *,
+    none: int | None = None,
+) -> Iterator[Finding]:
+    """Rows that name what is not there in their event; `none` names nothing."""
+    rows = batch[table]
+    named = rows.integers(column)
+    found = _matched(batch, table, column, of_table, of_column)
+    if named is None or found is None:
+        return
+    absent = np.flatnonzero(found < 0 if none is None else (found < 0) & (named != none))
+    if absent.size:
+        yield rows.finding(kind, column, absent, named)
+
+
+def _matched(
+    batch: Mapping[str, TableRows], table: str, column: str, of_table: str, of_column: str
+) -> Int64s | None:
+    """Row that each row names, -1 for one that is not there; None where that cannot be told."""
+    from numl_polars.events.matching import match_rows
+
+    if of_table not in batch or table not in batch:
+        return None
+    named, keys = batch[table].integers(column), batch[of_table].integers(of_column)
+    if named is None or keys is None:
+        return None
+    matched: Int64s = match_rows(batch[of_table].offsets, keys, batch[table].offsets, named)
+    return matched
+
+
+def _with_deposits(batch: Mapping[str, TableRows]) -> Bools | None:
+    """Whether a particle has a deposit in a hit, bool (particles,)."""
+    particle = _matched(batch, DEPOSITS, "g4_id", PARTICLES, "g4_id")
+    hit = _matched(batch, DEPOSITS, "hit_id", HITS, "hit_id")
+    if particle is None or hit is None:
+        return None
+    touched = np.zeros(batch[PARTICLES].num_rows, np.bool_)
+    touched[particle[(particle >= 0) & (hit >= 0)]] = True
+    return touched
+
+
+def _unknown_codes(rows: TableRows) -> Iterator[Finding]:
+    """Particles whose PDG code the numbering scheme has not."""
+    name = next((name for name in _CODES if rows.integers(name) is not None), None)
+    if name is None:
+        return
+    values = rows.integers(name)
+    assert values is not None
+    unknown = [code for code in pl.Series(values).unique().to_list() if not _is_code(code)]
+    if unknown:
+        yield rows.finding("unknown-pdg", name, np.flatnonzero(np.isin(values, unknown)), values)
+
+
+@cache
+def _is_code(code: int) -> bool:
+    from particle import pdgid
+
+    return bool(pdgid.is_valid(code))
