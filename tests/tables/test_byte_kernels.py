@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numl_polars.tables import byte_kernels
 from numl_polars.tables.strings import Categories
 
-KERNELS = ("unshuffle", "objects_of", "find_objects", "place_entries", "encode_values")
+KERNELS = ("unshuffle", "objects_of", "find_objects", "place_entries", "encode_values", "place_values")
 PLAIN = SimpleNamespace(**{name: getattr(byte_kernels, name).py_func for name in KERNELS})
 RUNS = pytest.mark.parametrize("run", [byte_kernels, PLAIN], ids=["compiled", "python"])
 Run = ModuleType | SimpleNamespace
@@ -94,3 +94,23 @@ def test_objects_of__ends_where_a_collection_is_damaged(run: Run) -> None:
     words[6] = 1 << 40
     starts, stops = np.zeros(1, np.int64), np.full(1, 16, np.int64)
     assert run.objects_of(words, starts, stops).tolist()[:3] == [0, 2, 0]
+
+
+@RUNS
+@given(values=st.lists(st.binary(max_size=20), max_size=12), length=st.integers(1, 20))
+def test_place_values__equals_padding(run: Run, values: list[bytes], length: int) -> None:
+    sizes = np.array([len(value) for value in values], np.int64)
+    # what stands behind a value is not nulls
+    padded = [value + b"\xff" * (-len(value) % 8) for value in values]
+    places = np.cumsum([0, *(len(value) // 8 for value in padded)], dtype=np.int64)[:-1]
+    words = np.frombuffer(b"".join(padded) + bytes(8), np.int64)
+    texts = [value.partition(b"\0")[0] for value in values]
+    width = -(-length // 8)
+    rows = np.zeros(len(values) * width, np.int64)
+    with np.errstate(over="ignore"):
+        wrong = run.place_values(words, places, sizes, length, rows)
+    assert wrong == next((row for row, text in enumerate(texts) if len(text) > length), -1)
+    if wrong < 0:
+        room = rows.tobytes()
+        found = [room[8 * width * row : 8 * width * (row + 1)] for row in range(len(values))]
+        assert found == [text.ljust(8 * width, b"\0") for text in texts]
