@@ -54,10 +54,12 @@ class Detector:
     extents
         For each plane the range of wires, or of projections, and that of time, or drift: in the units of the
         columns that files have. None where it is not known.
+    extents_of
+        Names of the columns of wire and time that `extents` are of; None for whichever are chosen.
     box
         Ranges of x, y and z, cm. None where it is not known.
     ticks_per_unit
-        Ticks of the clock in a unit of the time axis.
+        Ticks of the clock in a unit of the time axis, where that is drift in cm.
     tick_us
         Length of a tick, us.
     zero_tick, tick_cm
@@ -82,6 +84,7 @@ class Detector:
     planes_per_tpc: bool = False
     tpc_offsets: tuple[Range, ...] | None = None
     extents: tuple[tuple[Range, Range], ...] | None = None
+    extents_of: tuple[tuple[str, str], ...] | None = None
     box: tuple[Range, Range, Range] | None = None
     ticks_per_unit: float = 1.0
     tick_us: float = 0.5
@@ -157,6 +160,7 @@ def _check_coordinates(coordinates: str | Sequence[str]) -> None:
         raise OptionError(f"coordinates {list(coordinates)}: name the three columns of plane, wire and time")
 
 
+_LOCAL = (("local_wire", "local_time"), ("wire", "time"))
 _TICKS = (0.0, 6400.0)
 _DRIFT = (-362.0, 362.0)
 _ARGONEUT = ((0.0, 240.0), (0.0, 2048.0))
@@ -169,6 +173,7 @@ DETECTORS: dict[str, Detector] = {
             name="uboone",
             tpcs=1,
             extents=(((0.0, 2400.0), _TICKS), ((0.0, 2400.0), _TICKS), ((0.0, 3456.0), _TICKS)),
+            extents_of=_LOCAL,
             box=((0.0, 257.0), (-117.0, 117.0), (0.0, 1037.0)),
             zero_tick=800.0,
             tick_cm=0.05491,
@@ -179,6 +184,7 @@ DETECTORS: dict[str, Detector] = {
             name="dune",
             tpcs=24,
             extents=(((-352.0, 1484.0), _DRIFT), ((-352.0, 1484.0), _DRIFT), ((-2.0, 1396.0), _DRIFT)),
+            extents_of=(("proj", "drift"),),
             box=((-362.0, 362.0), (-602.0, 602.0), (-2.0, 1396.0)),
             ticks_per_unit=12.5,
             drift_us=2250.0,
@@ -208,6 +214,7 @@ DETECTORS: dict[str, Detector] = {
             planes=("u", "v"),
             tpcs=1,
             extents=(_ARGONEUT, _ARGONEUT),
+            extents_of=_LOCAL,
             box=((0.0, 47.5), (-20.0, 20.0), (0.0, 90.0)),
             tick_us=0.198,
             drift_us=300.0,
@@ -305,6 +312,7 @@ _KINDS: Mapping[str, tuple[str, Any]] = {
     "planes_per_tpc": ("true or false", lambda one: isinstance(one, bool)),
     "tpc_offsets": ("pairs [wire, time]", _all(_is_range)),
     "extents": (f"two {_RANGES} for each plane", _all(lambda one: _all(_is_range)(one) and len(one) == 2)),
+    "extents_of": ("pairs of columns", _all(lambda one: _all(_is_text)(one) and len(one) == 2)),
     "box": (f"three {_RANGES}", lambda one: _all(_is_range)(one) and len(one) == 3),
 }
 

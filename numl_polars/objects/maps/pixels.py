@@ -124,7 +124,10 @@ class Pixels(MapPart):
         detector = self._detector(events, scheme)
         views = scheme.geometry.all_numbers
         if detector is not None and detector.extents is not None and max(views) < len(detector.extents):
-            return tuple(detector.extents[number] for number in views)
+            places = scheme.hit_places(events)
+            is_given = isinstance(self.extent, str)
+            if is_given or detector.extents_of is None or (places.wire, places.time) in detector.extents_of:
+                return tuple(detector.extents[number] for number in views)
         if self.window == "whole":
             raise InputError(
                 f"{events.name} does not tell what its planes span: give extent, a pair (lower, upper) for "
@@ -235,9 +238,9 @@ class Pixels(MapPart):
     def _ticks_per_unit(self, events: TableListing, scheme: "TrainingObject") -> float:
         """Ticks, which `rms` is in, in a unit of the time axis."""
         detector = self._detector(events, scheme)
-        if detector is not None:
-            return detector.ticks_per_unit
-        return 1.0
+        if detector is None or scheme.hit_places(events).in_ticks:
+            return 1.0
+        return detector.ticks_per_unit
 
     def _vertex(self, events: TableListing, scheme: "TrainingObject") -> list[str]:
         """Columns that say where the vertex is: wire on each plane, then what tells its time."""
