@@ -112,10 +112,9 @@ Examples:
     "[default: auto, or that of the detector]",
 )
 @click.option(
-    "--planes-per-tpc/--planes-over-tpcs",
-    default=None,
-    help="Whether each TPC has planes of its own, u0, v0, y0, u1, …; the detector says how many TPCs "
-    "there are.",
+    "--planes-per-tpc",
+    is_flag=True,
+    help="Give each TPC planes of its own, u0, v0, y0, u1, …; the detector says how many TPCs there are.",
 )
 @click.option(
     "--node-features",
@@ -197,7 +196,7 @@ def process_command(
     planes: str | None,
     detector: str | None,
     coordinates: str | None,
-    planes_per_tpc: bool | None,
+    planes_per_tpc: bool,
     node_features: str | None,
     lower_bound: int,
     max_integral: str,
@@ -238,7 +237,7 @@ def process_command(
         "detector": detector,
         **_planes(planes),
         "coordinates": coordinates if coordinates is None or "," not in coordinates else names(coordinates),
-        "planes_per_tpc": planes_per_tpc,
+        "planes_per_tpc": planes_per_tpc or None,
         "node_features": None if node_features is None else names(node_features),
         "lower_bound": lower_bound,
         "max_integral": _limit(max_integral),

@@ -379,7 +379,9 @@ class StoredTable:
         stored = self._group[dataset]
         if stored.nbytes <= _FEW_BYTES:
             # HDF5 is told less than is looked up to read past it
-            block: np.ndarray = stored[start:stop].reshape(stop - start, -1)
+            block: np.ndarray = stored[start:stop]
+            if block.ndim == 1:
+                block = block[:, None]
             return block.astype(block.dtype.newbyteorder("="), copy=False)
         reading = Reading(self._rows_of(dataset), start, stop)
         run_readings([reading])
