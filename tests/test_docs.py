@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import h5py
 import pytest
 
 import numl_polars as nl
@@ -22,7 +23,7 @@ from tests.conftest import ROOT
 
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
-OWN_PAGES = ("getting-started.md", "command.md", "labelling.md", "objects.md", "pynuml.md")
+OWN_PAGES = ("getting-started.md", "command.md", "files.md", "labelling.md", "objects.md", "pynuml.md")
 SIMULATED_EVENTS = 15
 RUN = ("numl-polars", "mpirun", "python -m")
 
@@ -142,6 +143,23 @@ def test_objects__runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "own", raising=False)
     _run_page(DOCS / "objects.md", tmp_path, _run_here)
+
+
+def test_files__runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mpi4py")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    for number, name in enumerate(("run.evt.h5", "runs/a.h5", "runs/b.h5"), 1):
+        nl.simulate(tmp_path / name, events=SIMULATED_EVENTS, seed=number)
+        with h5py.File(tmp_path / name, "r+") as file:
+            for table in file.values():
+                table["event_id"][:, 0] = number
+    (tmp_path / "files.txt").write_text("runs/a.h5\nruns/b.h5\n")
+
+    def run_line(line: str, folder: Path) -> None:
+        (_run_here if line.startswith("numl-polars") else _run_line)(line, folder)
+
+    _run_page(DOCS / "files.md", tmp_path, run_line)
 
 
 def test_objects__tables_are_complete() -> None:
