@@ -3,10 +3,12 @@
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from numpy.typing import NDArray
 from polars.io.plugins import register_io_source
 
@@ -77,8 +79,23 @@ def read_frame(table: "JoinedTable", offsets: Int64s, names: list[str], begin: i
         if name == EVENT_INDEX:
             columns[name] = pl.Series(name, event_of_rows(offsets, begin, end))
         else:
-            columns[name] = pl.Series(name, pl.from_arrow(stored[name]))
+            columns[name] = _series(name, stored[name])
     return pl.DataFrame(columns)
+
+
+@dataclass(frozen=True)
+class _Exported:
+    """An Arrow array as any library that keeps to Arrow's C interface shows one."""
+
+    array: pa.Array
+
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
+        return self.array.__arrow_c_array__(requested_schema)  # type: ignore[no-any-return]
+
+
+def _series(name: str, array: pa.Array) -> pl.Series:
+    """The array's buffers as a series; given to Polars as what it is, it would import pyarrow.compute."""
+    return pl.Series(_Exported(array)).alias(name)
 
 
 def _row_ranges(offsets: Int64s, start: int, stop: int, predicate: pl.Expr | None) -> list[tuple[int, int]]:
