@@ -27,6 +27,8 @@ _HEAP_VALUES = 1 << 14
 _LARGEST_KEPT = 64 << 20
 _MOST_CATEGORIES = 1 << 16
 _FEW_BYTES = 1 << 20
+# of numbers; made once, for that takes as long as reading some rows
+_NO_CATEGORIES = Categories()
 
 
 class DatasetRows:
@@ -52,7 +54,7 @@ class DatasetRows:
         self.width: int = dataset.shape[1] if dataset.ndim == 2 else 1
         self.is_string = h5py.check_string_dtype(dataset.dtype) is not None
         self.dtype = np.dtype(np.uint32) if self.is_string else np.dtype(dataset.dtype).newbyteorder("=")
-        self.categories = Categories()
+        self.categories = Categories() if self.is_string else _NO_CATEGORIES
         self._file = file
         self._lock = Lock()
         self._last: tuple[Categories, int, Rows] | None = None
@@ -113,9 +115,7 @@ class DatasetRows:
     def read_by_hdf5(self, start: int, stop: int, block: Rows, categories: Categories) -> None:
         """Fill `block` with rows ``[start, stop)`` through HDF5."""
         if not self.is_string:
-            rows = np.empty(block.shape, self.dtype)
-            _read_into(self.dataset, start, rows, h5py.h5t.py_create(self.dtype))
-            block[...] = rows
+            block[...] = read_numbers(self.dataset, start, stop)
             return
         for first in range(start, stop, _RUN_ROWS):
             last = min(first + _RUN_ROWS, stop)
@@ -248,6 +248,15 @@ def run_readings(readings: Sequence[Reading]) -> None:
     else:
         for job in jobs:
             job()
+
+
+def read_numbers(dataset: h5py.Dataset, start: int, stop: int) -> Rows:
+    """Rows ``[start, stop)`` through HDF5, (rows, width), in native byte order."""
+    width = dataset.shape[1] if dataset.ndim == 2 else 1
+    rows = np.empty((max(stop - start, 0), width), dataset.dtype.newbyteorder("="))
+    if rows.size:
+        _read_into(dataset, start, rows, h5py.h5t.py_create(rows.dtype))
+    return rows
 
 
 def read_strings(dataset: h5py.Dataset, start: int, stop: int, width: int) -> NDArray[np.bytes_]:

@@ -20,15 +20,25 @@ from numl_polars.errors import InputError
 from numl_polars.schema import EVENT_ID, read_as, scalar_names
 from numl_polars.tables.index_layout import NUML, IndexLayout
 from numl_polars.tables.raw_file import RawFile
-from numl_polars.tables.rows import DatasetRows, Reading, run_readings
+from numl_polars.tables.rows import DatasetRows, Reading, read_numbers, run_readings
 from numl_polars.tables.strings import Categories, string_width
 
-_CHUNK_SLOTS = 7
 _LARGEST_CACHED_CHUNK = 64 << 20
 _FEW_BYTES = 1 << 20
 # deflate makes at most 1,032 bytes of one; rows that were never written take none
 _MOST_INFLATED = 1100
 _MUCH = 1 << 30
+
+
+def _keeping_one_chunk() -> h5py.h5p.PropDAID:
+    """Access to a dataset that keeps the chunk it read last: the next batch most often starts in it."""
+    access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
+    # what a chunk takes is not known before the dataset is open; of one slot, a chunk drives out the other
+    access.set_chunk_cache(1, _LARGEST_CACHED_CHUNK, 1.0)
+    return access
+
+
+_LAST_CHUNK = _keeping_one_chunk()
 
 # what h5py raises where it cannot make sense of what HDF5 read
 DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
@@ -179,6 +189,7 @@ class StoredTable:
         self._file = raw
         self._renamed = renamed or {}
         self._rows: dict[str, DatasetRows] = {}
+        self._opened: dict[str, h5py.Dataset | None] = {}
         if description is not None:
             self.description = description
 
@@ -193,11 +204,14 @@ class StoredTable:
         return {name: dataset for name, dataset in found.items() if dataset is not None}
 
     def _dataset(self, name: str) -> h5py.Dataset | None:
-        try:
-            member = self._group.get(name)
-        except DAMAGE:
-            return None
-        return member if isinstance(member, h5py.Dataset) else None
+        """A dataset, None where there is none that can be opened."""
+        if name not in self._opened:
+            try:
+                found = _dataset_id(self._group, name)
+            except DAMAGE:
+                found = None
+            self._opened[name] = None if found is None else h5py.Dataset(found, readonly=True)
+        return self._opened[name]
 
     @cached_property
     def event_id(self) -> h5py.Dataset | None:
@@ -344,7 +358,7 @@ class StoredTable:
         try:
             readings = {dataset: Reading(self._rows_of(dataset), start, stop) for dataset in wanted}
             run_readings(list(readings.values()))
-        except MemoryError as error:
+        except (OSError, MemoryError) as error:
             raise self._unreadable(", ".join(wanted), start, stop, error) from error
         arrays: dict[str, pa.Array] = {}
         for dataset, columns in wanted.items():
@@ -362,7 +376,10 @@ class StoredTable:
 
     def _rows_of(self, dataset: str) -> DatasetRows:
         if dataset not in self._rows:
-            self._rows[dataset] = DatasetRows(_with_chunk_cache(self._group, dataset), self._file)
+            stored = self._dataset(dataset)
+            if stored is None:
+                raise OSError("it can no longer be opened")
+            self._rows[dataset] = DatasetRows(stored, self._file)
         return self._rows[dataset]
 
     def read_rows(self, dataset: str, start: int, stop: int) -> np.ndarray:
@@ -376,14 +393,11 @@ class StoredTable:
         return np.ascontiguousarray(self._read_block(dataset, start, stop))
 
     def _read_block(self, dataset: str, start: int, stop: int) -> np.ndarray:
-        stored = self._group[dataset]
-        if stored.nbytes <= _FEW_BYTES:
+        rows = self._rows_of(dataset)
+        if rows.dataset.nbytes <= _FEW_BYTES:
             # HDF5 is told less than is looked up to read past it
-            block: np.ndarray = stored[start:stop]
-            if block.ndim == 1:
-                block = block[:, None]
-            return block.astype(block.dtype.newbyteorder("="), copy=False)
-        reading = Reading(self._rows_of(dataset), start, stop)
+            return read_numbers(rows.dataset, start, stop)
+        reading = Reading(rows, start, stop)
         run_readings([reading])
         return reading.block()
 
@@ -397,26 +411,13 @@ def _dataset_id(group: h5py.Group, name: str) -> h5py.h5d.DatasetID | None:
     """A dataset, None for another member or a link that leads nowhere; raises one of `DAMAGE` otherwise."""
     encoded = name.encode()
     try:
-        return h5py.h5d.open(group.id, encoded)
+        return h5py.h5d.open(group.id, encoded, _LAST_CHUNK)
     except DAMAGE:
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             return None
         if h5py.h5o.get_info(group.id, encoded).type == h5py.h5o.TYPE_GROUP:
             return None
         raise
-
-
-def _with_chunk_cache(group: h5py.Group, name: str) -> h5py.Dataset:
-    """The dataset, keeping the last chunk it read: the next batch most often starts in it."""
-    dataset = group[name]
-    if dataset.chunks is None:
-        return dataset
-    num_bytes = math.prod(dataset.chunks) * dataset.dtype.itemsize
-    access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
-    access.set_chunk_cache(_CHUNK_SLOTS, min(num_bytes, _LARGEST_CACHED_CHUNK), 1.0)
-    # HDF5 gives a dataset that is open already the cache it has
-    dataset.id.close()
-    return h5py.Dataset(h5py.h5d.open(group.id, name.encode(), access))
 
 
 def _arrow(block: np.ndarray, column: ScalarColumn, categories: Categories) -> pa.Array:
@@ -430,7 +431,7 @@ def _arrow(block: np.ndarray, column: ScalarColumn, categories: Categories) -> p
 
 def _polars_dtype(dtype: np.dtype[Any]) -> pl.DataType | None:
     """Polars dtype of a stored one, None where it is of no kind that a column can have."""
-    if h5py.check_string_dtype(dtype) is not None:
+    if dtype.kind in "OS" and h5py.check_string_dtype(dtype) is not None:
         return pl.Categorical()
     if dtype.kind == "b":
         return pl.Boolean()
