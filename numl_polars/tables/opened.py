@@ -1,8 +1,11 @@
 """Event files while they are open: their tables, and a pool that keeps some of many open."""
 
+import os
+import resource
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 from types import MappingProxyType, TracebackType
@@ -22,6 +25,29 @@ Renamed = Mapping[str, Mapping[str, str]]
 
 MOST_OPEN = 32
 """Files that are open at a time; a process may have some hundreds of descriptors only."""
+_DESCRIPTORS_OF_A_FILE = 2
+_OTHER_DESCRIPTORS = 16
+
+
+def most_open() -> int:
+    """Files to have open at a time, fewer than `MOST_OPEN` where this process may have few descriptors."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed == resource.RLIM_INFINITY:
+        return MOST_OPEN
+    try:
+        used = len(list(Path("/dev/fd").iterdir()))
+    except OSError:
+        used = _OTHER_DESCRIPTORS
+    left = allowed - used - _OTHER_DESCRIPTORS
+    return max(1, min(MOST_OPEN, left // _DESCRIPTORS_OF_A_FILE))
+
+
+@dataclass(frozen=True)
+class FileState:
+    """Size of a file, and when it was last written to, ns: another file, or other content, has others."""
+
+    num_bytes: int
+    written_ns: int
 
 
 class OpenedFile:
@@ -40,6 +66,8 @@ class OpenedFile:
 
     Attributes
     ----------
+    state
+        By which it is seen whether the file is changed, or another one is in its place.
     tables
         The groups at its root, by name.
     damaged
@@ -62,12 +90,13 @@ class OpenedFile:
     ) -> None:
         self.path = path
         self._file = open_hdf5(path)
+        self.state = self._state_now()
         try:
             names = {spelled_out(name): name for name in self._file}
         except DAMAGE as error:
             self._file.close()
             raise InputError(f"{path} is damaged: its tables cannot be listed: {error}") from error
-        self.raw = RawFile(self._file, path, kept_bytes)
+        self.raw = RawFile(self._file, kept_bytes)
         self.tables: dict[str, StoredTable] = {}
         self.damaged: dict[str, str] = {}
         strays = []
@@ -123,6 +152,16 @@ class OpenedFile:
             )
         return ids.astype(np.int32, copy=False)
 
+    @property
+    def is_changed(self) -> bool:
+        """Whether the file was written to since it was opened."""
+        return self._state_now() != self.state
+
+    def _state_now(self) -> FileState:
+        # of the file that HDF5 has opened, whatever stands at its path now
+        found = os.fstat(self._file.id.get_vfd_handle())
+        return FileState(found.st_size, found.st_mtime_ns)
+
     def close(self) -> None:
         """Close the file."""
         self.raw.close()
@@ -151,19 +190,22 @@ class FilePool:
     renamed
         As of `OpenedFile`.
     most
-        Files that stay open.
+        Files that stay open; by default as many as the process has descriptors for, `MOST_OPEN` at most.
 
     Attributes
     ----------
     known
         What is known of the tables of each file, so that it is not looked at again.
+    states
+        How each file was when it was first opened, None if it was not yet: no other will do.
     """
 
-    def __init__(self, paths: Sequence[Path], renamed: Renamed, most: int = MOST_OPEN) -> None:
+    def __init__(self, paths: Sequence[Path], renamed: Renamed, most: int | None = None) -> None:
         self.paths = tuple(paths)
         self.known: tuple[dict[str, TableDescription], ...] = tuple({} for _ in self.paths)
+        self.states: list[FileState | None] = [None] * len(self.paths)
         self._renamed = renamed
-        self._most = most
+        self._most = most_open() if most is None else most
         self._open: OrderedDict[int, OpenedFile] = OrderedDict()
         self._users: dict[int, int] = {}
         self._is_closed = False
@@ -176,25 +218,48 @@ class FilePool:
         Raises
         ------
         InputError
-            As of `OpenedFile`; or the pool is closed.
+            As of `OpenedFile`; the file is not the one that was opened before, or was changed meanwhile; or
+            the pool is closed.
         """
         with self._lock:
             if self._is_closed:
                 raise InputError(f"{self.paths[number]} is closed")
             if number not in self._open:
-                kept = KEPT_BYTES // min(len(self.paths), self._most)
-                path, known = self.paths[number], self.known[number]
-                self._open[number] = OpenedFile(path, self._renamed, known, kept)
+                self._close_unused(self._most - 1)
+                self._open[number] = self._open_file(number)
             self._open.move_to_end(number)
             self._users[number] = self._users.get(number, 0) + 1
             file = self._open[number]
-            self._close_unused(self._most)
         try:
             yield file
+        except InputError as error:
+            self._check_unchanged(file, error)
+            raise
+        else:
+            self._check_unchanged(file)
         finally:
             with self._lock:
                 self._users[number] -= 1
                 self._close_unused(0 if self._is_closed else self._most)
+
+    def _open_file(self, number: int) -> OpenedFile:
+        path, known = self.paths[number], self.known[number]
+        before = self.states[number]
+        try:
+            file = OpenedFile(path, self._renamed, known, KEPT_BYTES // min(len(self.paths), self._most))
+        except InputError as error:
+            if before is not None:
+                raise InputError(f"{_CHANGED.format(path)}: {error}") from error
+            raise
+        if before not in (None, file.state):
+            file.close()
+            raise InputError(f"{_CHANGED.format(path)}: another file is in its place, or it was written to")
+        self.states[number] = file.state
+        return file
+
+    def _check_unchanged(self, file: OpenedFile, error: InputError | None = None) -> None:
+        if file.is_changed:
+            raise InputError(f"{_CHANGED.format(file.path)}: it was written to") from error
 
     def close(self) -> None:
         """Close all files, those in use when they no longer are."""
@@ -207,3 +272,6 @@ class FilePool:
             if len(self._open) <= most:
                 return
             self._open.pop(number).close()
+
+
+_CHANGED = "{} was changed while it was in use"

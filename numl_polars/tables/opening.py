@@ -1,5 +1,6 @@
 """HDF5 files opened for reading; without Polars, which worker processes must not load."""
 
+from errno import EMFILE, ENFILE
 from pathlib import Path
 
 import h5py
@@ -15,19 +16,24 @@ def open_hdf5(path: Path) -> h5py.File:
     InputError
         There is no such file, it may not be read, is no HDF5 file, or is truncated.
     """
-    if not path.exists():
-        raise InputError(f"no such file: {path}")
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; an HDF5 file is wanted")
     try:
-        with path.open("rb"):
-            pass
         return h5py.File(path, "r", locking=False)
-    except PermissionError as error:
-        raise InputError(f"no permission to read {path}") from error
     except OSError as error:
-        if "truncated" in str(error):
-            raise InputError(f"{path} is truncated: it was not written or copied to its end") from error
-        if not h5py.is_hdf5(path):
-            raise InputError(f"{path} is not an HDF5 file") from error
-        raise InputError(f"{path} cannot be read: {error}") from error
+        raise InputError(_why_not(path, error)) from error
+
+
+def _why_not(path: Path, error: OSError) -> str:
+    """Why a file cannot be opened."""
+    if error.errno in (EMFILE, ENFILE):
+        return f"{path} cannot be opened: too many files are open; `ulimit -n` says how many may be"
+    if not path.exists():
+        return f"no such file: {path}"
+    if path.is_dir():
+        return f"{path} is a folder; an HDF5 file is wanted"
+    if isinstance(error, PermissionError):
+        return f"no permission to read {path}"
+    if "truncated" in str(error):
+        return f"{path} is truncated: it was not written or copied to its end"
+    if not h5py.is_hdf5(path):
+        return f"{path} is not an HDF5 file"
+    return f"{path} cannot be read: {error}"

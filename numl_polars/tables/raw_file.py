@@ -2,7 +2,6 @@
 
 import os
 from collections import OrderedDict
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -26,8 +25,6 @@ class RawFile:
     ----------
     file
         The file, open for reading.
-    path
-        Where it is.
     kept_bytes
         Memory for chunks that are kept.
 
@@ -41,12 +38,13 @@ class RawFile:
         Whether addresses and lengths take 8 bytes, as those of all usual files do.
     """
 
-    def __init__(self, file: h5py.File, path: Path, kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(self, file: h5py.File, kept_bytes: int = KEPT_BYTES) -> None:
         creation = file.id.get_create_plist()
         self.base = int(creation.get_userblock())
         self.is_usual = creation.get_sizes() == (_ADDRESS_BYTES, _ADDRESS_BYTES)
         self.kept = KeptChunks(kept_bytes)
-        self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        # not by its path, where another file may stand now
+        self._descriptor = os.dup(file.id.get_vfd_handle())
         self.num_bytes = os.fstat(self._descriptor).st_size
 
     def read(self, offset: int, num_bytes: int) -> bytes:

@@ -1,7 +1,7 @@
 """Several event files read as one."""
 
 import resource
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -84,7 +84,8 @@ def test_many__which_file_an_event_is_in(tmp_path: Path) -> None:
         assert [events.file_of(event).name for event in range(5)] == ["part00.h5"] * 2 + ["part02.h5"] * 3
 
 
-def test_many__some_are_open_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("spare", [20, 2 * opened.MOST_OPEN + 20])
+def test_many__some_are_open_at_a_time(tmp_path: Path, spare: int) -> None:
     """More files than a process may have open."""
     path = write_events(tmp_path / "a.h5", [simple_event(2)])
     paths = []
@@ -93,7 +94,7 @@ def test_many__some_are_open_at_a_time(tmp_path: Path, monkeypatch: pytest.Monke
         paths[-1].write_bytes(path.read_bytes())
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     used = len(list(Path("/proc/self/fd").iterdir()))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 2 * opened.MOST_OPEN + 10, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + spare, hard))
     try:
         with pytest.warns(nl.EventFileWarning, match="79 of 80 events repeat"):
             events = EventFile(paths)
@@ -174,6 +175,63 @@ def test_many__faults_of_keys_are_told_once(tmp_path: Path) -> None:
         assert events.offsets("hit_table").tolist() == [0, 6, 12, 18, 24, 30, 36]
     assert len(caught) == 1
     assert "such faults in this table: " in str(caught[0].message)
+
+
+def replaced(path: Path, other: Path) -> None:
+    other.rename(path)
+
+
+def rewritten(path: Path, other: Path) -> None:
+    path.write_bytes(other.read_bytes())
+
+
+def removed(path: Path, _other: Path) -> None:
+    path.unlink()
+
+
+def cut(path: Path, _other: Path) -> None:
+    with path.open("r+b") as file:
+        file.truncate(4000)
+
+
+@pytest.mark.parametrize("change", [replaced, rewritten, removed, cut])
+def test_many__a_file_that_changes_before_it_is_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path, Path], None]
+) -> None:
+    monkeypatch.setattr(opened, "MOST_OPEN", 1)
+    paths = split(tmp_path, [simple_event(3, seed=seed) for seed in range(4)], [2])
+    other = write_events(tmp_path / "other.h5", [simple_event(5), simple_event(2)])
+    with EventFile(paths) as events:
+        events.load_offsets(TABLES)
+        change(paths[0], other)
+        assert len(events[2:].scan("hit_table").collect()) == 18
+        with pytest.raises(InputError, match=r"^\S*part00\.h5 was changed while it was in use: "):
+            events.read("hit_table", ["hit_id"], 0, 2)
+
+
+@pytest.mark.parametrize("change", [rewritten, cut])
+def test_many__a_file_that_changes_while_it_is_open(
+    tmp_path: Path, change: Callable[[Path, Path], None]
+) -> None:
+    paths = split(tmp_path, [simple_event(3, seed=seed) for seed in range(4)], [2])
+    other = write_events(tmp_path / "other.h5", [simple_event(3, seed=7), simple_event(3, seed=8)])
+    with EventFile(paths) as events:
+        events.load_offsets(TABLES)
+        change(paths[0], other)
+        with pytest.raises(InputError, match=r"part00\.h5 was changed while it was in use"):
+            events.read("hit_table", ["integral"], 0, 2)
+
+
+@pytest.mark.parametrize("change", [replaced, removed])
+def test_many__an_open_file_that_loses_its_name_is_read_on(
+    tmp_path: Path, change: Callable[[Path, Path], None]
+) -> None:
+    (path,) = split(tmp_path, [simple_event(3, seed=seed) for seed in range(2)], [])
+    other = write_events(tmp_path / "other.h5", [simple_event(5), simple_event(2)])
+    with EventFile(path) as events:
+        before = events.scan("hit_table").collect()
+        change(path, other)
+        assert_frame_equal(events.scan("hit_table").collect(), before)
 
 
 def test_many__closed_files_say_so(tmp_path: Path) -> None:

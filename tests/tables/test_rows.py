@@ -25,7 +25,7 @@ LEVELS = st.sampled_from([None, 0, 1, 6, 9])
 @contextmanager
 def opened(path: Path, name: str = "t/v") -> Iterator[DatasetRows]:
     with h5py.File(path, "r", locking=False) as file:
-        raw = RawFile(file, path)
+        raw = RawFile(file)
         yield DatasetRows(file[name], raw)
         raw.close()
 
@@ -370,5 +370,5 @@ def test_read_rows__contiguous_dataset_that_was_never_written(tmp_path: Path, us
     with h5py.File(path, "w", userblock_size=userblock_size) as file:
         file.create_dataset("table/column", (5, 1), "i4")
     with h5py.File(path) as file:
-        table = StoredTable(file, "table", "table", RawFile(file, path))
+        table = StoredTable(file, "table", "table", RawFile(file))
         assert table.read_rows("column", 0, 5).tolist() == [[0]] * 5

@@ -69,7 +69,7 @@ class _OpenFile:
         config.set_initial_size = True
         config.initial_size = config.min_size = config.max_size = _CACHE_BYTES
         self.file.id.set_mdc_config(config)
-        self.raw = RawFile(self.file, path)
+        self.raw = RawFile(self.file)
         self.columns: dict[tuple[str, str], InputColumn] = {}
         self.users = 0
 

@@ -105,7 +105,7 @@ def scan_file(path: Path, layout: IndexLayout | None = None) -> FileContent:
         and cannot be rebuilt.
     """
     with open_hdf5(path) as file:
-        raw = RawFile(file, path)
+        raw = RawFile(file)
         try:
             return _scan(file, raw, path, layout)
         except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:

@@ -228,7 +228,7 @@ def _opened(path: Path, layout: IndexLayout | None) -> Iterator[_File]:
     with open_hdf5(path) as handle:
         # of what was opened, whatever has the path now
         as_read = os.fstat(handle.id.get_vfd_handle())
-        raw = RawFile(handle, path)
+        raw = RawFile(handle)
         try:
             layout = layout or index_layout(handle, path)
             if not isinstance(handle.get(layout.table), h5py.Group):
