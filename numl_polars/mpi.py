@@ -191,6 +191,16 @@ class MpiWorld(World):
         raise SystemExit(code)
 
 
+def in_shares(ranks: World, number: int, do: Callable[[int], T]) -> list[T]:
+    """What `do` returns of each of ``0 .. number - 1``, on rank 0; an empty list on the others.
+
+    Each rank does a share of them. `do` returns faults that the user can mend: raised, they would end one
+    rank alone.
+    """
+    first, last = (number * rank // ranks.size for rank in (ranks.rank, ranks.rank + 1))
+    return [one for share in ranks.gather([do(i) for i in range(first, last)]) for one in share]
+
+
 @cache
 def world() -> World:
     """The ranks of this run; the same object at each call.

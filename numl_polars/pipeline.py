@@ -4,7 +4,7 @@ Rank 0 looks at the file and says who reads what; every rank reads, labels, buil
 a batch at a time; when all are done the ranks' files take their names, and rank 0 merges them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -168,7 +168,10 @@ def process(  # type: ignore[misc]  # the overloads tell what comes back, this w
         )
         for target in targets.values():
             ranks.on_first(partial(target.check, paths, overwrite=overwrite))
-        events = _open(events, paths, detector, ranks)[event_range]
+        if not isinstance(events, EventFile):
+            events = EventFile(paths, detector=detector, ranks=ranks)
+        events = events[event_range]
+        events.load_offsets(ranks.on_first(lambda: _columns(events, schemes)), ranks)
         plan = ranks.on_first(lambda: make_plan(events, schemes, ranks.size))
         events.learn(plan.contents)
     with stages("compile"):
@@ -242,23 +245,6 @@ def _fault_of_rank(ranks: World, where: str = "") -> Iterator[None]:
         if ranks.size == 1 and not where and isinstance(error, NumlError):
             raise
         raise RankError(f"rank {ranks.rank}{where}: {fault}") from error
-
-
-def _open(
-    events: Events,
-    paths: Sequence[Path],
-    detector: str | Path | Detector | None,
-    ranks: World,
-) -> EventFile:
-    """The events, which only rank 0 looks at."""
-    if isinstance(events, EventFile):
-        return events
-
-    def look() -> Contents:
-        with EventFile(paths, detector=detector) as found:
-            return found.contents
-
-    return EventFile(paths, detector=detector, contents=ranks.on_first(look))
 
 
 def make_plan(events: EventFile, objects: Mapping[str, TrainingObject], num_ranks: int) -> Plan:

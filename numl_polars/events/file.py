@@ -16,6 +16,7 @@ from numl_polars.errors import InputError
 from numl_polars.events.batch import Batch, Event
 from numl_polars.events.partition import batch_ranges
 from numl_polars.events.storage import Contents, EventFileWarning, Storage
+from numl_polars.mpi import World
 from numl_polars.schema import EVENT_INDEX
 from numl_polars.sources import Source, source_paths
 from numl_polars.tables.scan import read_frame, scan_table
@@ -43,8 +44,8 @@ class EventFile(Sequence[Event]):
     detector
         Name or description of the detector (see `numl_polars.detectors`), or a TOML file with one, that says
         what files call their columns. Names of included generations need none.
-    contents
-        What another rank has found in these files: they are not looked at again.
+    ranks
+        Ranks that open the same files now, each of which then looks at a share of them only.
 
     Raises
     ------
@@ -59,10 +60,10 @@ class EventFile(Sequence[Event]):
         sources: Source | Iterable[Source],
         *,
         detector: str | Path | Detector | None = None,
-        contents: Contents | None = None,
+        ranks: World | None = None,
     ) -> None:
         renamed = {} if detector is None else load_detector(detector).renamed
-        self._storage = Storage(source_paths(sources), renamed, contents)
+        self._storage = Storage(source_paths(sources), renamed, ranks)
         self._range = range(len(self._storage.ids))
 
     @property
@@ -83,7 +84,7 @@ class EventFile(Sequence[Event]):
     @property
     def num_bytes(self) -> Sequence[int]:
         """Size of each file."""
-        return self._storage.contents.num_bytes
+        return [state.num_bytes for state in self._storage.contents.states]
 
     @property
     def contents(self) -> Contents:
@@ -167,9 +168,15 @@ class EventFile(Sequence[Event]):
         """
         return self._storage.event_offsets(table)
 
-    def load_offsets(self, tables: Iterable[str]) -> None:
-        """Find `offsets` of several tables at once: each file is opened once for all of them."""
-        self._storage.load_offsets(tables)
+    def load_offsets(self, tables: Iterable[str], ranks: World | None = None) -> None:
+        """Find `offsets` of several tables at once: each file is opened once for all of them.
+
+        Parameters
+        ----------
+        ranks
+            Ranks that call this now, too: each looks at a share of the files, and rank 0 knows all.
+        """
+        self._storage.load_offsets(tables, ranks)
 
     def scan(self, table: str, *, rows: tuple[int, int] | None = None) -> pl.LazyFrame:
         """LazyFrame of a table within the range, `event_index` first; nothing is read yet.

@@ -11,10 +11,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from numl_polars.errors import InputError
+from numl_polars.mpi import World, in_shares
 from numl_polars.schema import EVENT_ID, EVENT_TABLE
 from numl_polars.tables.joined import JoinedTable
 from numl_polars.tables.keys import event_offsets
-from numl_polars.tables.opened import FilePool, Renamed
+from numl_polars.tables.opened import FilePool, FileState, Renamed
 from numl_polars.tables.store import DAMAGE, StoredTable, TableDescription
 
 Int64s = NDArray[np.int64]
@@ -38,8 +39,8 @@ class Contents:
         Names of the tables of each file.
     strays
         Members of files that are no tables.
-    num_bytes
-        Size of each file.
+    states
+        How each file was when it was looked at.
     descriptions
         What is in the tables of each file; None if none was asked for.
     offsets
@@ -50,7 +51,7 @@ class Contents:
     starts: Int64s
     tables: Sequence[tuple[str, ...]]
     strays: tuple[str, ...]
-    num_bytes: Sequence[int]
+    states: Sequence[FileState]
     descriptions: Sequence[Mapping[str, TableDescription]] | None = None
     offsets: dict[str, Int64s] = field(default_factory=dict)
 
@@ -64,8 +65,9 @@ class Storage:
         Where they are.
     renamed
         By table, names under which columns are read, by what files call them.
-    contents
-        What is known of them; by default they are opened and looked at.
+    ranks
+        Ranks that open the same files now: each looks at a share of them, and all tables are described, as
+        whoever reads events in shares needs it. By default nobody else does.
 
     Raises
     ------
@@ -73,15 +75,16 @@ class Storage:
         Some cannot be used; all of them are looked at before, and the first are named.
     """
 
-    def __init__(self, paths: Sequence[Path], renamed: Renamed, contents: Contents | None = None) -> None:
+    def __init__(self, paths: Sequence[Path], renamed: Renamed, ranks: World | None = None) -> None:
         self.paths = tuple(paths)
         self.files = FilePool(paths, renamed)
         self._joined: dict[str, JoinedTable] = {}
-        if contents is not None:
-            self.learn(contents)
-            return
-        self.contents = _look_at(self.files)
-        if self.occurrence is not None:
+        looking = World() if ranks is None else ranks
+        looks = in_shares(
+            looking, len(paths), lambda number: _look_at(self.files, number, describe=ranks is not None)
+        )
+        self.learn(looking.on_first(lambda: _contents(looks)))
+        if looking.rank == 0 and self.occurrence is not None:
             self._warn(
                 f"{self.name}: {(self.occurrence > 0).sum()} of {len(self.ids)} events repeat a (run, "
                 "subrun, event) that came before; they are kept as events of their own, told apart by "
@@ -141,6 +144,7 @@ class Storage:
     def learn(self, contents: Contents) -> None:
         """Take what another rank has found."""
         self.contents = contents
+        self.files.states = list(contents.states)
         for known, found in zip(self.files.known, contents.descriptions or (), strict=False):
             known.update(found)
 
@@ -149,35 +153,64 @@ class Storage:
         self.load_offsets([name])
         return self.contents.offsets[name]
 
-    def load_offsets(self, names: Iterable[str]) -> None:
-        """Find the rows of every event in some tables, with one look at each file."""
+    def load_offsets(self, names: Iterable[str], ranks: World | None = None) -> None:
+        """Find the rows of every event in some tables, with one look at each file.
+
+        Parameters
+        ----------
+        ranks
+            Ranks that call this now, too: each looks at a share of the files, and rank 0 knows all.
+        """
+        ranks = World() if ranks is None else ranks
+        missing = ranks.on_first(lambda: self._without_offsets(names))
+        if missing:
+            looks = in_shares(ranks, len(self.paths), lambda number: self._look_for_rows(number, missing))
+            ranks.on_first(lambda: self._take_offsets(missing, looks))
+
+    def _without_offsets(self, names: Iterable[str]) -> list[str]:
+        """Those of the tables whose rows must be looked for; all are there, and as long as they say."""
         missing = [name for name in names if name not in self.contents.offsets]
         if EVENT_TABLE in missing:
             self.contents.offsets[EVENT_TABLE] = np.arange(len(self.ids) + 1)
             missing.remove(EVENT_TABLE)
-        if not missing:
-            return
-        starts, row_starts = self.contents.starts, {name: self.table(name).row_starts for name in missing}
-        found = {name: np.empty(len(self.ids) + 1, np.int64) for name in missing}
-        faults: dict[str, list[str]] = {name: [] for name in missing}
-        for number, tables in enumerate(self.contents.tables):
-            own = slice(starts[number], starts[number + 1])
+        for name in missing:
+            _ = self.table(name).row_starts
+        return missing
+
+    def _look_for_rows(self, number: int, names: Sequence[str]) -> "_RowsLook":
+        """Rows of the events of one file in some tables."""
+        look = _RowsLook()
+        own = self.ids[self.contents.starts[number] : self.contents.starts[number + 1]]
+        try:
             with self.files.opened(number) as file:
-                for name in missing:
-                    rows: Int64s = np.zeros(1, np.int64)
-                    if name in tables:
-                        rows = _offsets(file.tables[name], self.ids[own], faults[name].append)[:-1]
-                    found[name][own] = row_starts[name][number] + rows
+                for name in names:
+                    if name in file.tables:
+                        warn = look.faults.setdefault(name, []).append
+                        look.offsets[name] = _offsets(file.tables[name], own, warn)
                 # of checks here and there in the table
                 file.raw.kept.clear()
-        for name in missing:
-            found[name][-1] = row_starts[name][-1]
+        except InputError as error:
+            look.error = error
+        return look
+
+    def _take_offsets(self, names: Sequence[str], looks: "Sequence[_RowsLook]") -> None:
+        """Put together what was found in each file; the first error is raised."""
+        for look in looks:
+            if look.error is not None:
+                raise look.error
+        for name in names:
+            starts, counts = self.table(name).row_starts, np.diff(self.contents.starts)
+            parts = [
+                start + look.offsets[name][:-1] if name in look.offsets else np.full(count, start)
+                for start, count, look in zip(starts[:-1], counts, looks, strict=True)
+            ]
+            self.contents.offsets[name] = np.concatenate([*parts, starts[-1:]])
+            faults = [fault for look in looks for fault in look.faults.get(name, ())]
             if len(self.paths) == 1:
-                for fault in faults[name]:
+                for fault in faults:
                     self._warn(fault)
-            elif faults[name]:
-                self._warn(f"{faults[name][0]} (such faults in this table: {len(faults[name])})")
-        self.contents.offsets.update(found)
+            elif faults:
+                self._warn(f"{faults[0]} (such faults in this table: {len(faults)})")
 
     def close(self) -> None:
         """Close all files."""
@@ -197,33 +230,56 @@ def _offsets(table: StoredTable, ids: NDArray[np.int32], warn: Callable[[str], N
         raise InputError(f"{table.where}: its keys and {EVENT_ID} cannot be read: {error}") from error
 
 
+@dataclass
+class _RowsLook:
+    """What is found of rows in one file: offsets and faults by table, or why they cannot be found."""
+
+    offsets: dict[str, Int64s] = field(default_factory=dict)
+    faults: dict[str, list[str]] = field(default_factory=dict)
+    error: InputError | None = None
+
+
+@dataclass
+class _Look:
+    """What one file holds; see `Contents`."""
+
+    ids: NDArray[np.int32]
+    tables: tuple[str, ...]
+    strays: tuple[str, ...]
+    state: FileState
+    descriptions: Mapping[str, TableDescription] | None
+
+
+def _look_at(files: FilePool, number: int, *, describe: bool) -> _Look | InputError:
+    """What a file holds, or why it cannot be used."""
+    try:
+        with files.opened(number) as file:
+            ids = file.read_ids()
+            described = {name: table.description for name, table in file.tables.items()} if describe else None
+            return _Look(ids, tuple(file.tables), file.strays, file.state, described)
+    except InputError as error:
+        return error
+
+
 _SHOWN_FAULTS = 3
 
 
-def _look_at(files: FilePool) -> Contents:
-    """What files hold, as far as all of them can be used."""
-    ids: list[NDArray[np.int32]] = []
-    tables: list[tuple[str, ...]] = []
-    strays: list[str] = []
-    faults: list[InputError] = []
-    for number in range(len(files.paths)):
-        try:
-            with files.opened(number) as file:
-                ids.append(file.read_ids())
-                tables.append(tuple(file.tables))
-                strays += file.strays
-        except InputError as error:
-            faults.append(error)
+def _contents(looks: Sequence[_Look | InputError]) -> Contents:
+    """What files hold, if all of them can be used."""
+    faults = [look for look in looks if isinstance(look, InputError)]
     if len(faults) == 1:
         raise faults[0]
     if faults:
         shown = "; ".join(map(str, faults[:_SHOWN_FAULTS]))
         more = f"; and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
-        raise InputError(f"{len(faults)} of {len(files.paths)} files cannot be used: {shown}{more}")
+        raise InputError(f"{len(faults)} of {len(looks)} files cannot be used: {shown}{more}")
+    found = [look for look in looks if isinstance(look, _Look)]
+    described = [look.descriptions for look in found if look.descriptions is not None]
     return Contents(
-        ids=np.concatenate(ids),
-        starts=np.concatenate([np.zeros(1, np.int64), np.cumsum([len(one) for one in ids], dtype=np.int64)]),
-        tables=tables,
-        strays=tuple(dict.fromkeys(strays)),
-        num_bytes=[path.stat().st_size for path in files.paths],
+        ids=np.concatenate([look.ids for look in found]),
+        starts=np.cumsum([0, *(len(look.ids) for look in found)], dtype=np.int64),
+        tables=[look.tables for look in found],
+        strays=tuple(dict.fromkeys(name for look in found for name in look.strays)),
+        states=[look.state for look in found],
+        descriptions=described or None,
     )

@@ -8,7 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import h5py
@@ -289,7 +289,7 @@ class StoredTable:
             called = self._renamed.get(name) or read_as(self.name, name, present)
             for component, scalar in enumerate(scalar_names(self.name, called, width)):
                 scalar = self._renamed.get(scalar, scalar)
-                columns[scalar] = ScalarColumn(scalar, name, component, width, kind, num_bytes)
+                columns[scalar] = _column(scalar, name, component, width, kind, num_bytes)
         return TableDescription(self.where, columns, lengths, others, damaged, frozenset(beyond))
 
     @cached_property
@@ -400,6 +400,14 @@ class StoredTable:
         reading = Reading(rows, start, stop)
         run_readings([reading])
         return reading.block()
+
+
+@cache
+def _column(
+    name: str, dataset: str, component: int, width: int, dtype: pl.DataType, num_bytes: int
+) -> ScalarColumn:
+    """The column, one and the same for all of many files that have it."""
+    return ScalarColumn(name, dataset, component, width, dtype, num_bytes)
 
 
 def spelled_out(name: str | bytes) -> str:
