@@ -24,13 +24,19 @@ def source_paths(sources: Source | Iterable[Source]) -> list[Path]:
     Raises
     ------
     InputError
-        A pattern matches nothing, a list cannot be read or is empty, or a file is meant twice.
+        What is given is neither text nor a path, or is a folder; a pattern matches nothing, a list cannot be
+        read, is empty or names another list, or a file is meant twice.
 
     Notes
     -----
     Whether files exist is seen when they are opened.
     """
-    given = [sources] if isinstance(sources, str | Path) else list(sources)
+    given: list[object] = (
+        list(sources) if isinstance(sources, Iterable) and not isinstance(sources, str | bytes) else [sources]
+    )
+    for source in given:
+        if not isinstance(source, str | Path) or source == "":
+            raise InputError(f"{source!r} is no path, pattern or list of event files")
     paths = [path for source in given for path in _paths(str(source), Path())]
     if not paths:
         raise InputError("no file is given")
@@ -46,6 +52,9 @@ def _paths(source: str, folder: Path) -> list[Path]:
     path = folder / source
     if path.suffix in LIST_ENDINGS and path.is_file():
         return _listed(path)
+    # a look costs time where there are thousands of files
+    if not path.suffix and path.is_dir():
+        raise InputError(f"{path} is a folder; a pattern names the files in it: '{path / '*.h5'}'")
     # a file may be named as a pattern
     if not has_magic(source) or path.exists():
         return [path]
@@ -57,7 +66,7 @@ def _paths(source: str, folder: Path) -> list[Path]:
 
 def _listed(path: Path) -> list[Path]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read as a list of files: {error}") from error
     names = [line.partition("#")[0].strip() for line in lines]
@@ -69,6 +78,6 @@ def _listed(path: Path) -> list[Path]:
 
 def _entry(name: str, path: Path) -> list[Path]:
     if Path(name).suffix in LIST_ENDINGS:
-        raise InputError(f"{path} lists {name}, which is a list itself")
+        raise InputError(f"{path} lists {name}, which is a list itself; list its files")
     in_folder = path.parent / name
     return _paths(name, path.parent if in_folder.exists() or not Path(name).exists() else Path())

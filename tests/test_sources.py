@@ -1,6 +1,7 @@
 """Paths, patterns and lists of files."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,6 +57,7 @@ def test_source_paths__a_list_may_be_relative_to_the_current_folder(
         ("# nothing\n", "lists no file"),
         ("other.txt\n", "which is a list itself"),
         ("*.hdf5\n", "no file matches"),
+        ("a.h5\n.\n", r"is a folder; a pattern names the files in it: '.*/\*\.h5'"),
         ("a.h5\n./a.h5\n", "given twice"),
     ],
 )
@@ -75,6 +77,22 @@ def test_source_paths__the_same_file_twice_is_refused(folder: Path) -> None:
     (folder / "link.h5").symlink_to(folder / "a.h5")
     with pytest.raises(InputError, match=r"link\.h5 is given twice, also as .*a\.h5"):
         source_paths([folder / "a.h5", folder / "link.h5"])
+
+
+def test_source_paths__lists_of_other_systems(folder: Path) -> None:
+    (folder / "files.txt").write_bytes(b"\xef\xbb\xbfa.h5\r\nb.h5\r\n")
+    assert names(source_paths(folder / "files.txt")) == ["a.h5", "b.h5"]
+
+
+@pytest.mark.parametrize("given", [None, 3, b"a.h5", "", ["a.h5", None], [["a.h5"]], [""]])
+def test_source_paths__what_is_no_path_is_refused(given: Any) -> None:
+    with pytest.raises(InputError, match="is no path, pattern or list of event files"):
+        source_paths(given)
+
+
+def test_source_paths__folders_are_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match=rf"^{folder} is a folder; .*: '{folder}/\*\.h5'$"):
+        source_paths(folder)
 
 
 def test_source_paths__nothing_is_refused() -> None:
