@@ -201,6 +201,12 @@ COORDINATES = {
 SPACEPOINT_HITS = tuple("hit_id" + suffix for suffix in _UVY)
 TPC, CRYOSTAT = "tpc", "Cryostat"
 DEPOSIT_WEIGHT = (("energy",), ("energy_fraction",))
+EITHER_WEIGHT = "energy or energy_fraction"
+EITHER = {"edep_table": {EITHER_WEIGHT: ("energy", "energy_fraction")}}
+"""By table, columns of several files that hold what serves for the same in each: the first that a file has.
+
+They are there where the first is in some of the files only, and the others have another of these.
+"""
 DEPOSIT_POSITION = ("x_position", "y_position", "z_position")
 SPACEPOINT_POSITION = ("position_x", "position_y", "position_z")
 OPTICAL_POSITION = ("yz_pos_0", "yz_pos_1")
@@ -231,7 +237,10 @@ def read_as(table: str, column: str, present: Collection[str]) -> str:
 
 
 def same_quantity(table: str, column: str) -> tuple[str, ...]:
-    """Names that generations have for a scalar column's quantity, its own first."""
+    """Names of a scalar column's quantity in files, its own first, then those of other generations."""
+    either = EITHER.get(table, {}).get(column)
+    if either is not None:
+        return either
     for known in TABLES[table].columns if table in TABLES else ():
         if column in (known.name, *known.also):
             return tuple(dict.fromkeys([column, known.name, *known.also]))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from numl_polars.events.batch import Batch, TableListing
 from numl_polars.labels.forest import Forest
 from numl_polars.labels.particle_scheme import Labelled, ParticleScheme
-from numl_polars.schema import DEPOSIT_POSITION, DEPOSIT_WEIGHT, EVENT_TABLE, first_present
+from numl_polars.schema import DEPOSIT_POSITION, DEPOSIT_WEIGHT, EITHER_WEIGHT, EVENT_TABLE, first_present
 
 Int64s = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -72,7 +72,11 @@ def deposit_columns(events: TableListing, *, position: bool = False) -> list[str
         The table has no weight, or no position.
     """
     present, where = events.column_names("edep_table"), f"edep_table of {events.name}"
-    columns = ["hit_id", "g4_id", *first_present(DEPOSIT_WEIGHT, present, "deposit weight", where)]
+    columns = ["hit_id", "g4_id"]
+    if EITHER_WEIGHT in present:
+        columns += [EITHER_WEIGHT]
+    else:
+        columns += first_present(DEPOSIT_WEIGHT, present, "deposit weight", where)
     if position:
         columns += first_present((DEPOSIT_POSITION,), present, "deposit position", where)
     return columns
@@ -154,7 +158,8 @@ def _gather(values: np.ndarray, rows: Int64s, missing: float) -> np.ndarray:
 
 def deposit_weight(deposits: pl.DataFrame) -> np.ndarray:
     """Weight of each deposit: its energy, MeV, or in the oldest files its fraction of the hit's."""
-    return deposits[next(name for (name,) in DEPOSIT_WEIGHT if name in deposits.columns)].to_numpy()
+    names = (EITHER_WEIGHT, *(name for (name,) in DEPOSIT_WEIGHT))
+    return deposits[next(name for name in names if name in deposits.columns)].to_numpy()
 
 
 def true_positions(deposits: pl.DataFrame, truth: HitTruth) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """One table of several files, read as if it stood in one."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -9,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from numl_polars.errors import InputError
-from numl_polars.schema import same_quantity
+from numl_polars.schema import EITHER, same_quantity
 from numl_polars.tables.opened import FilePool
 from numl_polars.tables.store import NUMBERS, ScalarColumn, TableDescription
 
@@ -73,16 +74,21 @@ class JoinedTable:
         first = self._of(self._present[0])
         if len(self._present) == 1:
             return first.columns
-        found = {}
-        for name, column in first.columns.items():
-            stored = [self._stored(number, name) for number in self._present]
-            there = [one for one in stored if one is not None]
-            dtype = _common_dtype([one.dtype for one in there])
-            if len(there) == len(stored) and dtype is not None:
-                num_bytes = max(one.num_bytes for one in there)
-                place = (column.dataset, column.component, column.width)
-                found[name] = ScalarColumn(name, *place, dtype, num_bytes)
-        return found
+        found = {name: self._common(name) for name in first.columns}
+        for name, (preferred, *_) in EITHER.get(self.name, {}).items():
+            in_files = {self._stored(number, preferred) is not None for number in self._present}
+            if in_files == {True, False}:
+                found[name] = self._common(name)
+        return {name: column for name, column in found.items() if column is not None}
+
+    def _common(self, name: str) -> ScalarColumn | None:
+        """A column of a size that fits all files, None if some lack it, or hold something else."""
+        stored = [self._stored(number, name) for number in self._present]
+        there = [one for one in stored if one is not None]
+        dtype = _common_dtype([one.dtype for one in there])
+        if len(there) < len(stored) or dtype is None:
+            return None
+        return replace(there[0], name=name, dtype=dtype, num_bytes=max(one.num_bytes for one in there))
 
     def _stored(self, number: int, name: str) -> ScalarColumn | None:
         """What a file has for a column, under whichever name."""

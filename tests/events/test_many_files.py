@@ -17,7 +17,15 @@ import numl_polars as nl
 from numl_polars.errors import InputError
 from numl_polars.events.file import EventFile
 from numl_polars.tables import opened
-from tests.builder import Event, join, simple_event, without_rows, write_events, write_tables
+from tests.builder import (
+    Event,
+    join,
+    particles,
+    simple_event,
+    without_rows,
+    write_events,
+    write_tables,
+)
 
 TABLES = ("event_table", "hit_table", "particle_table", "edep_table", "spacepoint_table")
 
@@ -75,6 +83,90 @@ def test_many__process_equals_that_of_one_file(tmp_path: Path) -> None:
         for name in one["dataset"]:
             assert one["dataset"][name][()].tobytes() == many["dataset"][name][()].tobytes()
     assert [file["first_event"] for file in report.input["files"]] == [0, 2, 2, 5]
+
+
+def shared_event(seed: int) -> Event:
+    """An event whose hits have deposits of two particles."""
+    event = simple_event(seed=seed)
+    event["particle_table"] = particles(
+        [(1, 0, 13, 0.5, "primary", "Decay"), (2, 0, 211, 0.4, "primary", "x")]
+    )
+    again = {name: rows.copy() for name, rows in event["edep_table"].items()}
+    again["g4_id"][:] = 2
+    again["energy"] = (
+        np.random.default_rng(seed + 100).uniform(0.1, 3, len(again["hit_id"])).astype(np.float32)
+    )
+    event["edep_table"] = {
+        name: np.concatenate([rows, again[name]]) for name, rows in event["edep_table"].items()
+    }
+    return event
+
+
+def graphs(files: Sequence[Path], stem: Path) -> dict[str, bytes]:
+    graph = nl.HitGraph(
+        particle_labels=nl.StandardLabels(),
+        event_labels=nl.FlavorLabels(),
+        position=True,
+        detailed_truth=True,
+    )
+    nl.process(files, graph, stem, overwrite=True)
+    with h5py.File(stem.with_suffix(".h5")) as file:
+        return {name: record[()].tobytes() for name, record in file.get("dataset", {}).items()}
+
+
+def test_many__unlike_files_give_the_objects_of_each(tmp_path: Path) -> None:
+    """Numbers and strings of other sizes, weights of deposits under either name, files without events."""
+    usual, fraction, wide, empty = (shared_event(seed) for seed in range(4))
+    fraction["edep_table"]["energy_fraction"] = fraction["edep_table"].pop("energy")
+    wide["hit_table"] |= {
+        "hit_id": wide["hit_table"]["hit_id"].astype(np.int64),
+        "integral": wide["hit_table"]["integral"].astype(np.float64),
+    }
+    wide["edep_table"]["energy_fraction"] = wide["edep_table"]["energy"][::-1].astype(np.float64)
+    files = [
+        write_events(tmp_path / "empty.h5", [empty], ids=[(1, 0, 0)]),
+        write_events(tmp_path / "usual.h5", [usual], ids=[(1, 0, 1)], variable_strings=True, chunks=True),
+        write_events(tmp_path / "fraction.h5", [fraction], ids=[(1, 0, 2)]),
+        write_events(tmp_path / "wide.h5", [wide], ids=[(1, 0, 3)]),
+    ]
+    with h5py.File(files[0], "r+") as file:
+        for table in file.values():
+            for name in list(table):
+                rows = table[name][:0]
+                del table[name]
+                table[name] = rows
+    expected: dict[str, bytes] = {}
+    for file_ in files:
+        expected |= graphs([file_], tmp_path / "apart")
+    assert list(expected) == [f"r1_sr0_evt{event}" for event in (1, 2, 3)]
+    for order in ([0, 1, 2, 3], [2, 1, 0, 3], [3, 2, 1, 0]):
+        assert graphs([files[number] for number in order], tmp_path / "together") == expected
+
+
+def test_many__weights_of_deposits_under_either_name(tmp_path: Path) -> None:
+    energy, fraction, both = (simple_event(2, seed=seed) for seed in range(3))
+    fraction["edep_table"]["energy_fraction"] = fraction["edep_table"].pop("energy")
+    both["edep_table"]["energy_fraction"] = both["edep_table"]["energy"] / 2
+    paths = {
+        name: write_events(tmp_path / f"{name}.h5", [event], ids=[(1, 0, number)])
+        for number, (name, event) in enumerate({"energy": energy, "fraction": fraction, "both": both}.items())
+    }
+    either = "energy or energy_fraction"
+    for names, expected in (
+        (["energy", "fraction"], {either}),
+        (["fraction", "both"], {"energy_fraction", either}),
+        (["both", "energy"], {"energy"}),
+        (["fraction", "fraction"], {"energy_fraction"}),
+        (["fraction", "energy", "both"], {either}),
+    ):
+        files = list(dict.fromkeys(paths[name] for name in names))
+        with EventFile(files) as events:
+            found = events.column_names("edep_table")
+            assert {name for name in found if "energy" in name} == expected
+    with EventFile([paths["fraction"], paths["both"]]) as events:
+        weights = events.scan("edep_table").select(either).collect().to_series().to_list()
+    stored = [fraction["edep_table"]["energy_fraction"], both["edep_table"]["energy"]]
+    assert weights == np.concatenate(stored).tolist()
 
 
 def test_many__which_file_an_event_is_in(tmp_path: Path) -> None:
