@@ -266,11 +266,22 @@ def scalar_names(table: str, column: str, width: int) -> tuple[str, ...]:
 def spacepoint_hits(present: Collection[str], numbers: Sequence[int]) -> tuple[str, ...]:
     """Columns of the spacepoint table with the hits on planes of these numbers.
 
-    Files of three planes name them; of other numbers of planes they are numbered.
+    A file has a column for each of its planes, the first for plane 0. Where planes are numbered otherwise,
+    and are as many as the columns, the first is for the lowest number.
+
+    Parameters
+    ----------
+    present
+        All columns of the table: `hit_id_u`, `hit_id_v`, `hit_id_y` of three planes, else `hit_id_0`, ….
+    numbers
+        Those of planes in the hit table.
     """
-    if "hit_id_0" in present or max(numbers) >= len(SPACEPOINT_HITS):
-        return tuple(f"hit_id_{number}" for number in numbers)
-    return tuple(SPACEPOINT_HITS[number] for number in numbers)
+    columns = [name for name in SPACEPOINT_HITS if name in present]
+    if not columns:
+        columns = [name for name in (f"hit_id_{place}" for place in range(len(present))) if name in present]
+    if max(numbers) >= len(columns) == len(numbers):
+        return tuple(columns[sorted(numbers).index(number)] for number in numbers)
+    return tuple(columns[number] if 0 <= number < len(columns) else f"hit_id_{number}" for number in numbers)
 
 
 def first_present(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from numl_polars.schema import TABLES, scalar_names
+from numl_polars.schema import TABLES, scalar_names, spacepoint_hits
 from numl_polars.tools.data_model import render
 
 ROOT = Path(__file__).parents[1]
@@ -36,3 +36,25 @@ def test_tables__columns_are_named_once() -> None:
     for table in TABLES.values():
         names = [column.name for column in table.columns]
         assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    "present, numbers, expected",
+    [
+        ("u v y", (0, 1, 2), "u v y"),
+        ("u v y", (0, 2), "u y"),
+        ("u v y", (1, 2), "v y"),
+        ("u v y", (1, 2, 3), "u v y"),
+        ("u v y", (3, 1, 2), "y u v"),
+        ("u v y", (0, 3), "u 3"),
+        ("0 1", (0, 1), "0 1"),
+        ("0 1", (1, 2), "0 1"),
+        ("0 1 2 3", (0, 3), "0 3"),
+        ("", (0, 1), "0 1"),
+    ],
+)
+def test_spacepoint_hits__by_number_or_by_order(
+    present: str, numbers: tuple[int, ...], expected: str
+) -> None:
+    columns = ["event", "position_x", *(f"hit_id_{name}" for name in present.split())]
+    assert spacepoint_hits(columns, numbers) == tuple(f"hit_id_{name}" for name in expected.split())

@@ -115,6 +115,16 @@ def test_planes__by_number_in_the_file(tmp_path: Path) -> None:
     assert arrays["hit_nexus_sp/edge_index"].shape == (2, 50)
 
 
+def test_planes__numbered_from_one(tmp_path: Path) -> None:
+    event = simple_event()
+    event["spacepoint_table"]["hit_id"][::2, 1] = -1
+    expected = graph_of(write_events(tmp_path / "e.h5", [event]))
+    event["hit_table"]["local_plane"] += 1
+    arrays = graph_of(write_events(tmp_path / "from1.h5", [event]), plane_numbers=(1, 2, 3))
+    for name in ("hit/plane", "hit_nexus_sp/edge_index", "hit_delaunay-planar_hit/edge_index"):
+        assert np.array_equal(arrays[name], expected[name])
+
+
 def test_planes__two_views(tmp_path: Path) -> None:
     event = simple_event()
     hits, points = event["hit_table"], event["spacepoint_table"]
