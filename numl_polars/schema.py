@@ -276,9 +276,8 @@ def spacepoint_hits(present: Collection[str], numbers: Sequence[int]) -> tuple[s
     numbers
         Those of planes in the hit table.
     """
-    columns = [name for name in SPACEPOINT_HITS if name in present]
-    if not columns:
-        columns = [name for name in (f"hit_id_{place}" for place in range(len(present))) if name in present]
+    numbered = tuple(f"hit_id_{place}" for place in range(len(present)))
+    columns = tuple(name for name in numbered if name in present) or SPACEPOINT_HITS
     if max(numbers) >= len(columns) == len(numbers):
         return tuple(columns[sorted(numbers).index(number)] for number in numbers)
     return tuple(columns[number] if 0 <= number < len(columns) else f"hit_id_{number}" for number in numbers)

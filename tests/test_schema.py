@@ -50,7 +50,7 @@ def test_tables__columns_are_named_once() -> None:
         ("0 1", (0, 1), "0 1"),
         ("0 1", (1, 2), "0 1"),
         ("0 1 2 3", (0, 3), "0 3"),
-        ("", (0, 1), "0 1"),
+        ("", (0, 1), "u v"),
     ],
 )
 def test_spacepoint_hits__by_number_or_by_order(

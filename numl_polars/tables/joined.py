@@ -101,21 +101,28 @@ class JoinedTable:
         if not missing:
             return
         if len(self._present) == 1:
-            description = self._of(self._present[0])
-            raise InputError(f"{description.where}: {'; '.join(description.missing(missing))}")
+            raise InputError(self._why_missing(self._present[0], missing))
         name = missing[0]
         without = [number for number in self._present if self._stored(number, name) is None]
         if without:
-            description = self._of(without[0])
             raise InputError(
-                f"{description.where}: {'; '.join(description.missing([name]))}; it is missing in "
-                f"{len(without)} of {len(self._present)} files"
+                f"{self._why_missing(without[0], [name])}; it is missing in {len(without)} of "
+                f"{len(self._present)} files"
             )
         kinds: dict[str, TableDescription] = {}
         for number in self._present:
             kinds.setdefault(str(self._of_kind(number, name)), self._of(number))
         found = ", ".join(f"{kind} in {description.where}" for kind, description in kinds.items())
         raise InputError(f"column {name!r} cannot be read as one: it is {found}")
+
+    def _why_missing(self, number: int, names: Sequence[str]) -> str:
+        """Why a file has no columns of these names, nor of those that other generations have for them."""
+        description = self._of(number)
+        faults = description.missing(names)
+        also = [other for name in names for other in same_quantity(self.name, name) if other not in names]
+        if also:
+            faults.append(f"nor is there {' or '.join(map(repr, also))}, as other files call it")
+        return f"{description.where}: {'; '.join(faults)}"
 
     def _of_kind(self, number: int, name: str) -> pl.DataType:
         stored = self._stored(number, name)

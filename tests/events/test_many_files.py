@@ -245,6 +245,15 @@ def test_many__a_column_that_one_file_lacks(tmp_path: Path) -> None:
             events.require("hit_table", ["tpc"])
 
 
+def test_one__a_column_that_has_several_names(tmp_path: Path) -> None:
+    event = simple_event(2)
+    del event["particle_table"]["type"]
+    with EventFile(write_events(tmp_path / "a.h5", [event])) as events:
+        message = r"a\.h5: no column 'type' \(has .*\); nor is there 'g4_pdg', as other files call it$"
+        with pytest.raises(InputError, match=message):
+            events.require("particle_table", ["g4_id", "type"])
+
+
 def test_many__files_that_cannot_be_used_are_all_named(tmp_path: Path) -> None:
     good = write_events(tmp_path / "a.h5", [simple_event(2)])
     (tmp_path / "b.h5").write_bytes(good.read_bytes()[:5000])
