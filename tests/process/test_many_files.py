@@ -43,9 +43,24 @@ def test_process__several_files(folder: Path, here: Here, sources: list[str]) ->
     assert "no_spacepoints" in done.stdout
 
 
-def test_process__several_files_on_ranks(folder: Path, run: Run) -> None:
-    assert_done(run(folder / "files.txt", folder / "graphs", ranks=3))
-    assert objects(folder / "graphs.h5") == EVENTS
+def test_process__several_files_on_ranks(folder: Path, run: Run, here: Here) -> None:
+    """More ranks than files: each looks at its share of them, which may be none."""
+    assert here(folder / "part[01].h5", folder / "alone").returncode == 0
+    assert_done(run(folder / "part[01].h5", folder / "graphs", ranks=3))
+    with h5py.File(folder / "alone.h5") as alone, h5py.File(folder / "graphs.h5") as graphs:
+        assert list(graphs["dataset"]) == EVENTS[:2]
+        for name, graph in graphs["dataset"].items():
+            assert graph[()].tobytes() == alone["dataset"][name][()].tobytes()
+
+
+def test_process__what_any_rank_finds_wrong_ends_all_with_one_line(folder: Path, run: Run) -> None:
+    with h5py.File(folder / "part3.h5", "r+") as file:
+        for name in ("event_id", "event_id.seq", "event_id.seq_cnt"):
+            del file["hit_table"][name]
+    done = run(folder / "files.txt", folder / "graphs", ranks=3)
+    assert done.returncode == 1
+    assert "part3.h5: no sequence keys; and it cannot be rebuilt" in done.stderr
+    assert done.stderr.count("numl-polars: ") == 1
 
 
 def test_process__output_is_none_of_the_inputs(folder: Path, here: Here) -> None:
