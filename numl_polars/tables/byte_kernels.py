@@ -91,7 +91,7 @@ def find_objects(
     sizes: Int64s,
     places: Int64s,
 ) -> int:
-    """Fill `places` with the word where each value begins; the first value that is not there, or -1."""
+    """Fill `places` with the word where each value begins; the first that is not there so long, or -1."""
     for value in range(sizes.size):
         if sizes[value] == 0:
             continue
@@ -99,7 +99,7 @@ def find_objects(
         if entry >= stops[collection[value]] // 2 or table[entry] == 0:
             return value
         header = table[entry]
-        if words[header + 1] < sizes[value]:
+        if words[header + 1] != sizes[value]:
             return value
         places[value] = header + 2
     return -1

@@ -1,9 +1,8 @@
 """Rows of a contiguous or chunked dataset as they are stored, read past HDF5."""
 
-import gc
 import math
+from array import array
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Self
 
@@ -12,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numl_polars.tables.filters import Filters
-from numl_polars.tables.raw_file import RawError, RawFile
+from numl_polars.tables.raw_file import DamageError, RawFile
 
 # a list of more chunks than these would take too much memory
-_MOST_CHUNKS = 1 << 18
+_MOST_CHUNKS = 1 << 21
 _LARGEST_GAP = 1 << 12
 
 # of a variable-length string: its bytes, where its heap collection stands, which object of that it is
@@ -25,9 +24,9 @@ REFERENCE = np.dtype([("num_bytes", "<u4"), ("address", "<u8"), ("object", "<u4"
 class ContiguousRows:
     """Rows of a dataset that stands in the file in one piece, from `offset` on."""
 
-    def __init__(self, dataset: h5py.Dataset, file: RawFile, offset: int, dtype: np.dtype[Any]) -> None:
+    def __init__(self, file: RawFile, offset: int, width: int, dtype: np.dtype[Any]) -> None:
         self.dtype = dtype
-        self.width = dataset.shape[1] if dataset.ndim == 2 else 1
+        self.width = width
         self._offset = offset
         self._file = file
 
@@ -39,15 +38,15 @@ class ContiguousRows:
             return None
         # behind a user block, HDF5 gives an offset for what was never written, too
         offset = dataset.id.get_offset() if dataset.id.get_storage_size() else None
-        return None if offset is None else cls(dataset, file, offset, dtype)
+        return None if offset is None else cls(file, offset, math.prod(dataset.id.shape[1:]), dtype)
 
     def read_into(self, start: int, block: NDArray[Any]) -> None:
         """Fill `block` with the rows from `start` on, as they are stored.
 
         Raises
         ------
-        RawError
-            They cannot be read so, and HDF5 is to be asked.
+        DamageError
+            The file ends before.
         """
         self._file.read_into(self._offset + start * self.width * self.dtype.itemsize, block)
 
@@ -55,46 +54,95 @@ class ContiguousRows:
 class ChunkedRows:
     """Rows of a chunked dataset, by slabs: the chunks that hold the same rows, side by side if it is wide."""
 
-    def __init__(self, dataset: h5py.Dataset, file: RawFile, filters: Filters, dtype: np.dtype[Any]) -> None:
-        self.dtype = dtype
-        self.width = dataset.shape[1] if dataset.ndim == 2 else 1
-        self.slab_rows = dataset.chunks[0]
-        self._chunk_width = dataset.chunks[1] if dataset.ndim == 2 else 1
-        self._chunk_bytes = math.prod(dataset.chunks) * dtype.itemsize
-        self._num_slabs = -(-dataset.shape[0] // self.slab_rows)
-        self._num_across = -(-self.width // self._chunk_width)
+    def __init__(
+        self,
+        dataset: h5py.h5d.DatasetID,
+        file: RawFile,
+        chunk: tuple[int, ...],
+        filters: Filters,
+        fill: NDArray[Any],
+    ) -> None:
+        self.dtype = fill.dtype
+        self.width = math.prod(dataset.shape[1:])
+        self.slab_rows = chunk[0]
+        self._chunk = np.array(chunk)
+        self._chunk_width = math.prod(chunk[1:])
+        self._chunk_bytes = math.prod(chunk) * fill.dtype.itemsize
+        self._grid = tuple(-(-values // each) for values, each in zip(dataset.shape, chunk, strict=True))
+        self._num_slabs = self._grid[0]
+        self._num_across = math.prod(self._grid[1:])
         self.slab_bytes = self._num_across * self._chunk_bytes
         self._dataset = dataset
         self._file = file
         self._filters = filters
+        self._fill = fill
 
     @classmethod
-    def of(cls, dataset: h5py.Dataset, file: RawFile, dtype: np.dtype[Any]) -> Self | None:
-        """The rows of a chunked dataset; None where filters or the number of chunks leave it to HDF5."""
-        filters = Filters.of(dataset)
+    def of(cls, dataset: h5py.Dataset, file: RawFile, fill: NDArray[Any]) -> Self | None:
+        """The rows of a chunked dataset; None where filters or the number of chunks leave it to HDF5.
+
+        Parameters
+        ----------
+        fill
+            What a value is that was never written, shape (), of the dtype of the values in the file.
+        """
+        creation = dataset.id.get_create_plist()
+        filters = Filters.of(creation, fill.dtype.itemsize)
         if filters is None or not hasattr(dataset.id, "chunk_iter"):
             return None
-        rows = cls(dataset, file, filters, dtype)
-        return rows if rows._num_slabs * rows._num_across <= _MOST_CHUNKS else None
+        rows = cls(dataset.id, file, creation.get_chunk(), filters, fill)
+        return rows if math.prod(rows._grid) <= _MOST_CHUNKS else None
 
     @cached_property
     def _places(self) -> NDArray[np.int64]:
         """Offset, bytes and skipped filters of each chunk, int64 (slabs, across, 3); 0 bytes: not written."""
-        places = np.zeros((self._num_slabs, self._num_across, 3), np.int64)
-        found: list[Any] = []
-        with _garbage_left():
-            # `append` is called as it is: a function of Python would take longer than HDF5
-            self._dataset.id.chunk_iter(found.append)
-        corners = np.array([chunk.chunk_offset for chunk in found], np.int64).reshape(len(found), -1)
-        slabs = corners[:, 0] // self.slab_rows
-        across = corners[:, -1] // self._chunk_width if corners.shape[1] > 1 else 0
-        places[slabs, across, 0] = [chunk.byte_offset for chunk in found]
-        places[slabs, across, 1] = [chunk.size for chunk in found]
-        places[slabs, across, 2] = [chunk.filter_mask for chunk in found]
-        return places
+        listed = array("q")
+
+        def note(chunk: Any) -> None:
+            listed.extend((chunk.byte_offset, chunk.size, chunk.filter_mask, *chunk.chunk_offset))
+
+        try:
+            self._dataset.chunk_iter(note)
+        except (RuntimeError, OSError, OverflowError) as error:
+            raise DamageError(f"its chunks cannot be listed: {error}") from error
+        found = np.frombuffer(listed, np.int64).reshape(-1, 3 + len(self._grid))
+        places = np.zeros((math.prod(self._grid), 3), np.int64)
+        places[self._numbers(found[:, 3:])] = found[:, :3]
+        # HDF5 takes a chunk that is listed in another's place for one that was never written
+        if np.count_nonzero(places[:, 1]) < len(found):
+            raise DamageError("some of its chunks are listed twice, or have no bytes")
+        return places.reshape(self._num_slabs, self._num_across, 3)
+
+    def _numbers(self, corners: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Number of each chunk, from the place of its first value, int64 (chunks, dimensions)."""
+        places, within = np.divmod(corners, self._chunk)
+        wrong = (within != 0) | (places < 0) | (places >= self._grid)
+        if wrong.any():
+            first = corners[wrong.any(axis=1).argmax()]
+            raise DamageError(f"a chunk is listed at {tuple(first.tolist())}, where none can be")
+        numbers: NDArray[np.int64] = np.ravel_multi_index(tuple(places.T), self._grid)
+        return numbers
+
+    def check(self, start: int, stop: int) -> None:
+        """Decode the chunks of rows ``[start, stop)``, for HDF5 would take them whatever they decode to.
+
+        Raises
+        ------
+        DamageError
+            One has not as many bytes as it must have.
+        """
+        for slab in range(start // self.slab_rows, -(-stop // self.slab_rows)):
+            for across, (offset, num_bytes, _) in enumerate(self._places[slab].tolist()):
+                self._decoded(slab, across, self._file.read(offset, num_bytes))
 
     def locate(self) -> None:
-        """Find where the chunks are, which takes HDF5's lock, so that threads need not."""
+        """Find where the chunks are, which takes HDF5's lock, so that threads need not.
+
+        Raises
+        ------
+        DamageError
+            They are not where chunks can be.
+        """
         _ = self._places
 
     @property
@@ -102,35 +150,37 @@ class ChunkedRows:
         """What was done to the chunks before they were stored."""
         return self._filters
 
-    def stored(self, slab: int) -> tuple[bytes, int]:
+    def stored(self, slab: int) -> tuple[bytes, int] | None:
         """The one chunk of a slab as it is stored, and the mask of filters that were not applied to it.
+
+        None where the slab has several chunks, or its chunk was never written.
 
         Raises
         ------
-        RawError
-            The slab has several chunks, or its chunk was never written, or cannot be read.
+        DamageError
+            It does not decode: that is to be found now, not by who reads a copy of it.
         """
-        if self._num_across != 1:
-            raise RawError(f"rows are spread over {self._num_across} chunks")
         offset, num_bytes, skipped = self._places[slab, 0].tolist()
-        if not num_bytes:
-            raise RawError(f"the chunk of rows from {slab * self.slab_rows} on was never written")
-        return self._file.read(offset, num_bytes), skipped
+        if self._num_across != 1 or not num_bytes:
+            return None
+        stored = self._file.read(offset, num_bytes)
+        self._decoded(slab, 0, stored)
+        return stored, skipped
 
     def load(self, first: int, last: int) -> NDArray[Any]:
         """The rows of slabs ``[first, last)``, (rows, width), as they are stored; maybe more than there are.
 
         Raises
         ------
-        RawError
-            They cannot be read so, and HDF5 is to be asked.
+        DamageError
+            A chunk does not decode to as many bytes as it must have.
         """
         if last - first == 1 and self._chunk_width == self.width:
             return self._decoded(first, 0, self._file.read(*self._places[first, 0, :2].tolist()))
         if self._num_across == 1 and self._chunk_width == self.width and self._filters.are_deflate:
             try:
                 return self._inflated(first, last)
-            except RawError:
+            except DamageError:
                 pass  # one by one, to tell which
         rows = np.empty(((last - first) * self.slab_rows, self.width), self.dtype)
         for number, chunk in self._decoded_together(first, last):
@@ -145,7 +195,7 @@ class ChunkedRows:
     def _inflated(self, first: int, last: int) -> NDArray[Any]:
         """Rows of slabs ``[first, last)`` of one chunk each, which was deflated and nothing else."""
         if self._places[first:last, 0, 2].any():
-            raise RawError("a filter was not applied to all chunks")
+            raise DamageError("a filter was not applied to all chunks")
         stored: list[Any] = [b""] * (last - first)
         for number, chunk in self._read_together(first, last):
             stored[number] = chunk
@@ -176,35 +226,42 @@ class ChunkedRows:
     def _decoded(self, slab: int, across: int, stored: bytes | memoryview) -> NDArray[Any]:
         start = slab * self.slab_rows
         if not stored:
-            raise RawError(f"the chunk of rows from {start} on was never written")
+            return np.broadcast_to(self._fill, (self.slab_rows, self._chunk_width))
         try:
             chunk = self._filters.decode(stored, int(self._places[slab, across, 2]), self._chunk_bytes)
-        except RawError as error:
-            raise RawError(f"chunk of rows [{start}, {start + self.slab_rows}): {error}") from error
+        except DamageError as error:
+            raise DamageError(f"chunk of rows [{start}, {start + self.slab_rows}): {error}") from error
         return np.frombuffer(chunk, self.dtype).reshape(self.slab_rows, self._chunk_width)
-
-
-@contextmanager
-def _garbage_left() -> Iterator[None]:
-    """No garbage is looked for meanwhile: among thousands of new objects, all alive, again and again."""
-    is_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if is_enabled:
-            gc.enable()
 
 
 def raw_rows(dataset: h5py.Dataset, file: RawFile | None) -> ContiguousRows | ChunkedRows | None:
     """How to read a dataset past HDF5; None where only HDF5 can (other types, filters or storage)."""
-    if file is None or not dataset.size or dataset.is_virtual:
+    if file is None or not dataset.size:
         return None
     dtype = _stored_dtype(dataset, file)
     if dtype is None:
         return None
-    kind: type[ContiguousRows | ChunkedRows] = ContiguousRows if dataset.chunks is None else ChunkedRows
-    return kind.of(dataset, file, dtype)
+    if dataset.chunks is None:
+        return ContiguousRows.of(dataset, file, dtype)
+    fill = _fill_value(dataset, dtype)
+    return None if fill is None else ChunkedRows.of(dataset, file, fill)
+
+
+def check_chunks(
+    dataset: h5py.Dataset, file: RawFile | None, start: int = 0, stop: int | None = None
+) -> None:
+    """Decode the chunks of rows ``[start, stop)``, which HDF5 is going to read: it takes them as they come.
+
+    Raises
+    ------
+    DamageError
+        One has not as many bytes as it must have.
+    """
+    if file is not None and dataset.chunks is not None:
+        values = np.zeros((), f"V{dataset.id.get_type().get_size()}")
+        chunks = ChunkedRows.of(dataset, file, values)
+        if chunks is not None:
+            chunks.check(start, len(dataset) if stop is None else stop)
 
 
 def _stored_dtype(dataset: h5py.Dataset, file: RawFile) -> np.dtype[Any] | None:
@@ -216,3 +273,11 @@ def _stored_dtype(dataset: h5py.Dataset, file: RawFile) -> np.dtype[Any] | None:
         return None if stored.get_strpad() == h5py.h5t.STR_SPACEPAD else np.dtype(dataset.dtype)
     # integers of odd precision and the like
     return np.dtype(dataset.dtype) if stored.equal(h5py.h5t.py_create(dataset.dtype)) else None
+
+
+def _fill_value(dataset: h5py.Dataset, dtype: np.dtype[Any]) -> NDArray[Any] | None:
+    """What rows are that were never written, as they would be stored; None for strings in a heap."""
+    is_given = dataset.id.get_create_plist().fill_value_defined() == h5py.h5d.FILL_VALUE_USER_DEFINED
+    if not is_given:
+        return np.zeros((), dtype)
+    return None if dtype == REFERENCE else np.array(dataset.fillvalue, dtype)

@@ -8,9 +8,11 @@ import h5py
 import numpy as np
 from zlib_ng import zlib_ng
 
-from numl_polars.tables.raw_file import RawError
+from numl_polars.tables.raw_file import DamageError
 
 _ZLIB_FORMAT = 15
+# deflate makes at most 1,032 bytes of one
+_MOST_INFLATED = 1100
 _INFLATE_ERROR = cast(type[Exception], zlib_ng.error)
 
 
@@ -27,16 +29,23 @@ class Filters:
     shuffled_bytes: tuple[int, ...]
 
     @classmethod
-    def of(cls, dataset: h5py.Dataset) -> Self | None:
-        """The filters of a chunked dataset; None where one of them is another than deflate and shuffle."""
-        creation = dataset.id.get_create_plist()
+    def of(cls, creation: h5py.h5p.PropDCID, item_bytes: int) -> Self | None:
+        """The filters of a chunked dataset; None where one of them is another than deflate and shuffle.
+
+        Parameters
+        ----------
+        creation
+            What the dataset was created with.
+        item_bytes
+            Size of its values.
+        """
         found = []
         for place in range(creation.get_nfilters()):
             code, _, values, _ = creation.get_filter(place)
             if code == h5py.h5z.FILTER_DEFLATE:
                 found.append(0)
             elif code == h5py.h5z.FILTER_SHUFFLE:
-                found.append(int(values[0]) if values else dataset.id.get_type().get_size())
+                found.append(int(values[0]) if values else item_bytes)
             else:
                 return None
         return cls(tuple(found))
@@ -54,16 +63,18 @@ class Filters:
 
         Raises
         ------
-        RawError
+        DamageError
             One of them does not inflate to this number of bytes; `decode` tells which.
         """
         inflate, room = zlib_ng.decompress, num_bytes + 1
+        if any(num_bytes > _MOST_INFLATED * len(chunk) for chunk in stored):
+            raise DamageError(f"a chunk cannot inflate to {num_bytes} bytes")
         try:
             chunks = [inflate(chunk, _ZLIB_FORMAT, room) for chunk in stored]
         except _INFLATE_ERROR as error:
-            raise RawError(str(error)) from error
+            raise DamageError(str(error)) from error
         if any(size != num_bytes for size in set(map(len, chunks))):
-            raise RawError(f"a chunk has not {num_bytes} bytes")
+            raise DamageError(f"a chunk has not {num_bytes} bytes")
         return b"".join(chunks)
 
     def decode(self, stored: bytes | memoryview, skipped: int, num_bytes: int) -> Any:
@@ -80,7 +91,7 @@ class Filters:
 
         Raises
         ------
-        RawError
+        DamageError
             They do not decode to this number of bytes.
         """
         chunk: Any = stored
@@ -89,15 +100,18 @@ class Filters:
             if skipped >> place & 1:
                 continue
             if size == 0:
+                # room is taken before one byte is inflated
+                if num_bytes > _MOST_INFLATED * len(chunk):
+                    raise DamageError(f"{len(chunk)} bytes cannot inflate to {num_bytes}")
                 try:
                     # one more, for the inflater asks for more room where it fills all that it has
                     chunk = zlib_ng.decompress(chunk, _ZLIB_FORMAT, num_bytes + 1)
                 except _INFLATE_ERROR as error:
-                    raise RawError(str(error)) from error
+                    raise DamageError(str(error)) from error
             elif size > 1:
                 from numl_polars.tables.byte_kernels import unshuffle
 
                 chunk = unshuffle(np.frombuffer(chunk, np.uint8), size)
         if len(chunk) != num_bytes:
-            raise RawError(f"a chunk has {len(chunk)} bytes instead of {num_bytes}")
+            raise DamageError(f"a chunk has {len(chunk)} bytes instead of {num_bytes}")
         return chunk

@@ -4,15 +4,19 @@ A value is a reference to an object of a heap collection (HDF5 File Format Speci
 that begins with ``GCOL`` and lists its objects, each with a header of 16 bytes, in multiples of 8 bytes.
 """
 
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from numl_polars.tables.raw_file import RawError, RawFile
+from numl_polars.tables.raw_file import DamageError, RawFile
 
 Int64s = NDArray[np.int64]
 
+# values whose bytes take about as much as the nearest cache holds
+_PART_VALUES = 1 << 14
 _USUAL_BYTES = 4096
 _LARGEST_GAP = 1 << 16
 _MOST_BYTES = 256 << 20
@@ -20,28 +24,50 @@ _MOST_BYTES = 256 << 20
 _FIRST_WORD = int.from_bytes(b"GCOL\1\0\0\0", "little")
 
 
-def heap_values(file: RawFile, references: NDArray[Any]) -> tuple[Int64s, Int64s, Int64s]:
-    """The bytes that references lead to: all of their collections, and where in them each value stands.
+def heap_values(file: RawFile, references: NDArray[Any]) -> Iterator[tuple[slice, Int64s, Int64s, Int64s]]:
+    """The bytes that references lead to, some values at a time.
 
     Parameters
     ----------
     references
         Array (values,) of dtype `REFERENCE`.
 
-    Returns
-    -------
+    Yields
+    ------
+    part
+        Which of the values.
     words
-        int64, the collections as words of 8 bytes.
+        int64, all of their collections as words of 8 bytes.
     places
-        int64 (values,), word where each value begins.
+        int64 (values of the part,), word where each value begins.
     sizes
-        int64 (values,), bytes of each value; 0 for null references.
+        int64 (values of the part,), bytes of each value; 0 for null references.
 
     Raises
     ------
-    RawError
-        Something is not as the format has it.
+    DamageError
+        A reference leads to no object of its size.
     """
+    bounds = [*range(0, len(references), _PART_VALUES), len(references)]
+    waiting = [slice(*bound) for bound in pairwise(bounds)][::-1]
+    while waiting:
+        part = waiting.pop()
+        try:
+            found = _values(file, references[part])
+        except _TooMuchError as error:
+            middle = (part.start + part.stop) // 2
+            if middle == part.start:
+                raise DamageError(str(error)) from error
+            waiting += [slice(middle, part.stop), slice(part.start, middle)]
+        else:
+            yield part, *found
+
+
+class _TooMuchError(Exception):
+    """The collections of some values take too much memory."""
+
+
+def _values(file: RawFile, references: NDArray[Any]) -> tuple[Int64s, Int64s, Int64s]:
     from numl_polars.tables.byte_kernels import find_objects, objects_of
 
     addresses = references["address"].astype(np.int64)
@@ -58,7 +84,7 @@ def heap_values(file: RawFile, references: NDArray[Any]) -> tuple[Int64s, Int64s
         words, starts, stops, objects_of(words, starts, stops), collection, objects, sizes, places
     )
     if wrong >= 0:
-        raise RawError(
+        raise DamageError(
             f"heap collection at {addresses[wrong]} has no object {objects[wrong]} of {sizes[wrong]} bytes"
         )
     return words, places, sizes
@@ -74,7 +100,7 @@ def _collections(file: RawFile, addresses: Int64s) -> tuple[Int64s, Int64s, Int6
     addresses = addresses[null.size :]
     outside = np.flatnonzero((addresses < 0) | (addresses > file.num_bytes))
     if outside.size:
-        raise RawError(f"heap collection at {addresses[outside[0]]}, beyond the end of the file")
+        raise DamageError(f"heap collection at {addresses[outside[0]]}, beyond the end of the file")
     sizes = np.full(len(addresses), _USUAL_BYTES)
     while True:
         words, starts = _read_together(file, addresses, sizes)
@@ -86,7 +112,7 @@ def _collections(file: RawFile, addresses: Int64s) -> tuple[Int64s, Int64s, Int6
             | (found % 8 != 0)
         )
         if wrong.size:
-            raise RawError(f"no heap collection at {addresses[wrong[0]]}")
+            raise DamageError(f"no heap collection at {addresses[wrong[0]]}")
         if (found <= sizes).all():
             return words, np.append(null, starts), np.append(null, starts + found // 8)
         sizes = found
@@ -101,7 +127,7 @@ def _read_together(file: RawFile, addresses: Int64s, sizes: Int64s) -> tuple[Int
     lengths = addresses[lasts] + sizes[lasts] - addresses[firsts]
     bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
     if bounds[-1] > _MOST_BYTES:
-        raise RawError(f"heap collections of {bounds[-1]} bytes")
+        raise _TooMuchError(f"heap collections of {bounds[-1]} bytes")
     words = np.empty(bounds[-1] // 8, np.int64)
     for address, start, stop in zip(
         addresses[firsts].tolist(), (bounds[:-1] // 8).tolist(), (bounds[1:] // 8).tolist(), strict=True

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from numl_polars.errors import InputError
 from numl_polars.schema import EVENT_TABLE, TABLES
+from numl_polars.tables.chunks import check_chunks
 from numl_polars.tables.opening import open_hdf5
 from numl_polars.tables.raw_file import KEPT_BYTES, RawFile
 from numl_polars.tables.store import DAMAGE, StoredTable, TableDescription, spelled_out
@@ -141,6 +142,7 @@ class OpenedFile:
         if table.event_id is None:
             raise InputError(f"{table.where} has no column 'event_id' of shape (events, 3)")
         try:
+            check_chunks(table.event_id, self.raw)
             ids: NDArray[Any] = table.event_id[()]
         except (*DAMAGE, MemoryError) as error:
             raise InputError(f"{table.where}: column 'event_id' cannot be read: {error}") from error

@@ -14,8 +14,8 @@ KEPT_BYTES = 256 << 20
 """Decoded chunks that reading may come back to, of all files together."""
 
 
-class RawError(Exception):
-    """The bytes are not what was expected of them; HDF5 itself is to be asked."""
+class DamageError(OSError):
+    """The bytes are not what the file says of them. HDF5, which may believe it, is not to be asked."""
 
 
 class RawFile:
@@ -52,18 +52,18 @@ class RawFile:
 
         Raises
         ------
-        RawError
+        DamageError
             The file ends before, or is closed.
         """
         # room for as many bytes is taken before one is read
         if num_bytes > self.num_bytes:
-            raise RawError(f"{num_bytes} bytes at {offset} reach beyond the end of the file")
+            raise DamageError(f"{num_bytes} bytes at {offset} reach beyond the end of the file")
         try:
             found = os.pread(self._descriptor, num_bytes, offset)
         except (OSError, OverflowError) as error:
-            raise RawError(str(error)) from error
+            raise DamageError(str(error)) from error
         if len(found) != num_bytes:
-            raise RawError(f"{num_bytes} bytes at {offset} reach beyond the end of the file")
+            raise DamageError(f"{num_bytes} bytes at {offset} reach beyond the end of the file")
         return found
 
     def read_into(self, offset: int, block: NDArray[Any]) -> None:
@@ -73,9 +73,9 @@ class RawFile:
             try:
                 num_read = os.preadv(self._descriptor, [left], offset)
             except (OSError, OverflowError) as error:
-                raise RawError(str(error)) from error
+                raise DamageError(str(error)) from error
             if num_read == 0:
-                raise RawError(f"{len(left)} bytes at {offset} reach beyond the end of the file")
+                raise DamageError(f"{len(left)} bytes at {offset} reach beyond the end of the file")
             left, offset = left[num_read:], offset + num_read
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
 """Rows of one dataset in memory: past HDF5 where its storage is known, through HDF5 where not.
 
 Reading is cut into jobs, one a piece of the dataset that can be decoded by itself, so that threads share the
-pieces of all columns. Whatever a job finds unusual leaves the rows to HDF5, which has the last word.
+pieces of all columns. What is stored in unusual ways is left to HDF5, which reads on behind chunks that are
+shorter than they must be: they are decoded before it is asked.
 """
 
 from collections.abc import Sequence
@@ -14,16 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numl_polars.jobs import Job, run_jobs
-from numl_polars.tables.chunks import REFERENCE, ChunkedRows, ContiguousRows, raw_rows
+from numl_polars.tables.chunks import REFERENCE, ChunkedRows, ContiguousRows, check_chunks, raw_rows
 from numl_polars.tables.heap import heap_values
-from numl_polars.tables.raw_file import RawError, RawFile
+from numl_polars.tables.raw_file import DamageError, RawFile
 from numl_polars.tables.strings import Categories, string_width
 
 Rows = NDArray[Any]
 
 _RUN_ROWS = 1 << 16
-# values whose bytes in heaps take about as much as the nearest cache holds
-_HEAP_VALUES = 1 << 14
 _LARGEST_KEPT = 64 << 20
 _MOST_CATEGORIES = 1 << 16
 _FEW_BYTES = 1 << 20
@@ -87,9 +86,7 @@ class DatasetRows:
             return codes.reshape(stored.shape)
         assert self._file is not None
         codes = np.empty(values.size, np.uint32)
-        for first in range(0, values.size, _HEAP_VALUES):
-            part = slice(first, first + _HEAP_VALUES)
-            words, places, sizes = heap_values(self._file, values[part])
+        for part, words, places, sizes in heap_values(self._file, values):
             with self._lock:
                 codes[part] = categories.encode(words, places, sizes, terminated=True)
         return codes.reshape(stored.shape)
@@ -114,6 +111,7 @@ class DatasetRows:
 
     def read_by_hdf5(self, start: int, stop: int, block: Rows, categories: Categories) -> None:
         """Fill `block` with rows ``[start, stop)`` through HDF5."""
+        check_chunks(self.dataset, self._file, start, stop)
         if not self.is_string:
             block[...] = read_numbers(self.dataset, start, stop)
             return
@@ -141,7 +139,8 @@ class Reading:
     def __init__(self, rows: DatasetRows, start: int, stop: int) -> None:
         self._rows, self._start, self._stop = rows, start, stop
         self._follows = rows.begin(start, stop)
-        self._fault: RawError | None = None
+        self._is_left = False
+        self._fault: Exception | None = None
         # a column is contiguous, so that Arrow can use it as it is
         self._block = np.empty((rows.width, max(stop - start, 0)), rows.dtype).T
         self.categories = rows.categories
@@ -156,10 +155,9 @@ class Reading:
                 case ChunkedRows() as raw:
                     self._plan_chunked(raw)
                 case None:
-                    self._fault = RawError("only HDF5 can read it")
-        except (OSError, RuntimeError, ValueError, OverflowError, IndexError) as error:
-            # chunks that the file places where there are none
-            self._fault = RawError(str(error))
+                    self._is_left = True
+        except (OSError, RuntimeError, ValueError, OverflowError) as error:
+            self._fault = error
 
     def _plan_contiguous(self, raw: ContiguousRows) -> None:
         step = self._stop - self._start if self._is_direct else _RUN_ROWS
@@ -219,7 +217,7 @@ class Reading:
             if self._fault is None:
                 try:
                     read(*arguments)
-                except RawError as error:
+                except DamageError as error:
                     self._fault = error
 
         self.jobs.append(job)
@@ -230,13 +228,15 @@ class Reading:
         Raises
         ------
         OSError
-            HDF5 cannot read them either.
+            They cannot be read.
         """
-        if self._fault is not None:
-            try:
+        try:
+            if self._fault is not None:
+                raise self._fault
+            if self._is_left:
                 self._rows.read_by_hdf5(self._start, self._stop, self._block, self.categories)
-            except (OSError, RuntimeError, ValueError) as error:
-                raise OSError(f"{error} ({self._fault})") from error
+        except (RuntimeError, ValueError, OverflowError) as error:
+            raise OSError(str(error)) from error
         return self._block
 
 

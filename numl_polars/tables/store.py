@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from numl_polars.errors import InputError
 from numl_polars.schema import EVENT_ID, read_as, scalar_names
+from numl_polars.tables.chunks import check_chunks
 from numl_polars.tables.index_layout import NUML, IndexLayout
 from numl_polars.tables.raw_file import RawFile
 from numl_polars.tables.rows import DatasetRows, Reading, read_numbers, run_readings
@@ -396,6 +397,7 @@ class StoredTable:
         rows = self._rows_of(dataset)
         if rows.dataset.nbytes <= _FEW_BYTES:
             # HDF5 is told less than is looked up to read past it
+            check_chunks(rows.dataset, self._file, start, stop)
             return read_numbers(rows.dataset, start, stop)
         reading = Reading(rows, start, stop)
         run_readings([reading])

@@ -81,7 +81,7 @@ def test_find_objects__equals_a_dictionary(
     places = np.zeros(len(asked), np.int64)
     table = run.objects_of(words, starts, starts + 64)
     wrong = run.find_objects(words, starts, starts + 64, table, which, numbers, sizes, places)
-    there = [size == 0 or len(heaps[heap].get(number, b"")) >= size for heap, number, size in asked]
+    there = [size == 0 or len(heaps[heap].get(number, b"")) == size for heap, number, size in asked]
     assert wrong == (there.index(False) if False in there else -1)
     for (heap, number, size), place in zip(asked, places[: wrong if wrong >= 0 else None], strict=False):
         if size:

@@ -1,5 +1,6 @@
 """Rows read past HDF5 against those that h5py reads, over every storage; and what is left to HDF5."""
 
+import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +16,11 @@ from hypothesis import strategies as st
 from numl_polars import EventFile, InputError, jobs
 from numl_polars.tables.chunks import ChunkedRows, ContiguousRows
 from numl_polars.tables.filters import Filters
+from numl_polars.tables.opened import OpenedFile
 from numl_polars.tables.raw_file import RawFile
 from numl_polars.tables.rows import DatasetRows, Reading, run_readings
 from numl_polars.tables.store import StoredTable
+from tests.wrong_chunks import WRONG, store_wrong_chunk
 
 LEVELS = st.sampled_from([None, 0, 1, 6, 9])
 
@@ -261,12 +264,112 @@ def test_read__damaged_chunk_names_file_table_column_and_rows(tmp_path: Path, fa
         assert table.read(["rms"], 0, 20)["rms"].to_pylist() == values[:20, 0].tolist()
 
 
-def test_read__damaged_heap_is_left_to_hdf5(tmp_path: Path) -> None:
+SPACED = h5py.h5t.C_S1.copy()
+SPACED.set_size(4)
+SPACED.set_strpad(h5py.h5t.STR_SPACEPAD)
+ODD = h5py.h5t.STD_I32LE.copy()
+ODD.set_precision(24)
+STORED_TYPES = {
+    "numbers": h5py.h5t.STD_I32LE,
+    "odd numbers": ODD,
+    "strings": h5py.h5t.py_create(np.dtype("S4")),
+    "strings with spaces": SPACED,
+    "variable strings": h5py.h5t.py_create(h5py.string_dtype(), logical=True),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("name", STORED_TYPES)
+def test_read__chunk_of_the_wrong_length_is_not_believed(tmp_path: Path, name: str, wrong: str) -> None:
+    creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    creation.set_chunk((10, 1))
+    creation.set_deflate(6)
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        group = file.create_group("t").id
+        space = h5py.h5s.create_simple((40, 2))
+        dataset = h5py.Dataset(h5py.h5d.create(group, b"v", STORED_TYPES[name], space, creation))
+        value, kind = (b"a", object if "variable" in name else "S4") if "string" in name else (1, "i4")
+        dataset[...] = np.full((40, 2), value, kind)
+        store_wrong_chunk(dataset, 20, wrong)
+    with opened(tmp_path / "w.h5") as rows:
+        assert read(rows, 0, 20).tolist() == [["a" if rows.is_string else 1] * 2] * 20
+        for start in (0, 25):
+            with pytest.raises(OSError, match=r"chunk of rows \[20, 30\)"):
+                read(rows, start, 40)
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_read_rows__chunk_of_the_wrong_length_is_not_believed(tmp_path: Path, wrong: str) -> None:
+    path = tmp_path / "w.h5"
+    with h5py.File(path, "w") as file:
+        for table, rows in (("event_table", 4), ("hit_table", 40)):
+            values = np.repeat(np.arange(rows), 3).reshape(-1, 3).astype("i4")
+            file.create_dataset(f"{table}/event_id", data=values, chunks=(2, 3), compression="gzip")
+            store_wrong_chunk(file[f"{table}/event_id"], 2, wrong)
+    with OpenedFile(path) as events:
+        with pytest.raises(InputError, match=r"event_table of .*'event_id' cannot be read: chunk of rows"):
+            events.read_ids()
+        hits = events.tables["hit_table"]
+        assert hits.read_rows("event_id", 0, 2).tolist() == [[0] * 3, [1] * 3]
+        with pytest.raises(OSError, match=r"chunk of rows \[2, 4\)"):
+            hits.read_ids(0, 5)
+
+
+@pytest.mark.parametrize("where", ["twice", "between", "beyond"])
+def test_read__chunk_that_is_listed_where_none_can_be(tmp_path: Path, where: str) -> None:
+    path = make(tmp_path / "l.h5", np.arange(30, dtype="i4"), chunks=(10,), maxshape=(None,), compression=1)
+    content = path.read_bytes()
+    # keys of the list: bytes of a chunk, skipped filters, first row
+    first, second = (content.find(b"\0" * 4 + struct.pack("<QQ", row, 0)) for row in (10, 20))
+    assert first > 0
+    assert second > 0
+    row = {"twice": 10, "between": 15, "beyond": 50}[where]
+    place = second + 4
+    path.write_bytes(content[:place] + struct.pack("<Q", row) + content[place + 8 :])
+    with opened(path) as rows, pytest.raises(OSError, match="listed"):
+        read(rows, 0, 30)
+
+
+def test_read__damaged_heap(tmp_path: Path) -> None:
     path = make(tmp_path / "h.h5", np.array(["one", "two"] * 10, object), dtype=h5py.string_dtype())
     content = path.read_bytes()
     path.write_bytes(content.replace(b"GCOL", b"LOCG"))
     with opened(path) as rows, pytest.raises(OSError, match="no heap collection"):
         read(rows, 0, 20)
+
+
+@pytest.mark.parametrize(
+    ("place", "content"),
+    [
+        (0, struct.pack("<I", 1)),
+        (0, struct.pack("<I", 2**31)),
+        (4, struct.pack("<Q", 8)),
+        (4, struct.pack("<Q", 1 << 62)),
+        (4, struct.pack("<Q", (1 << 64) - 8)),
+        (12, struct.pack("<I", 999)),
+        (12, struct.pack("<I", 0xFFFFFFFF)),
+    ],
+)
+def test_read__reference_to_no_string(tmp_path: Path, place: int, content: bytes) -> None:
+    path = make(tmp_path / "h.h5", np.array(["one", "three"] * 10, object), dtype=h5py.string_dtype())
+    with h5py.File(path) as file:
+        place += file["t/v"].id.get_offset() + 5 * 16
+    data = bytearray(path.read_bytes())
+    data[place : place + len(content)] = content
+    path.write_bytes(data)
+    with opened(path) as rows, pytest.raises(OSError, match="heap collection"):
+        read(rows, 0, 20)
+
+
+def test_read__far_heaps_are_read_some_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("numl_polars.tables.heap._MOST_BYTES", 100_000)
+    texts = [f"{number} " * 800 for number in range(100)]
+    make(tmp_path / "h.h5", np.array(texts, object), dtype=h5py.string_dtype())
+    with opened(tmp_path / "h.h5") as rows:
+        assert read(rows, 0, 100)[:, 0].tolist() == texts
+        monkeypatch.setattr("numl_polars.tables.heap._MOST_BYTES", 1000)
+        with pytest.raises(OSError, match=r"heap collections of \d+ bytes"):
+            read(rows, 0, 100)
 
 
 def test_read__on_threads_equals_inline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

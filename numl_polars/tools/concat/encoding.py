@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from zlib_ng import zlib_ng
 
-from numl_polars.tables.raw_file import RawError
+from numl_polars.tables.raw_file import DamageError
 from numl_polars.tools.concat.inputs import Inputs
 from numl_polars.tools.concat.plan import Item, OutputColumn, Plan
 from numl_polars.tools.concat.reading import null_rows, read_column, read_objects
@@ -90,12 +90,11 @@ class Encoder:
             if chunked is None or chunked.filters.shuffled_bytes != wanted:
                 return None
             try:
-                stored, skipped = chunked.stored((first - int(bounds[number])) // column.chunk_rows)
-                # damage is to be found now, not by who reads the output
-                chunked.filters.decode(stored, skipped, column.chunk_rows * column.row_bytes)
-            except RawError:
+                stored = chunked.stored((first - int(bounds[number])) // column.chunk_rows)
+            except DamageError:
+                # reading its rows will tell
                 return None
-        return Chunk(first, stored, skipped)
+        return None if stored is None else Chunk(first, *stored)
 
     def _packed(self, column: OutputColumn, start: int, stop: int) -> list[Chunk]:
         if start >= stop:

@@ -10,7 +10,7 @@ from threading import Lock
 import h5py
 
 from numl_polars.errors import InputError
-from numl_polars.tables.chunks import ChunkedRows, ContiguousRows, raw_rows
+from numl_polars.tables.chunks import ChunkedRows, ContiguousRows, check_chunks, raw_rows
 from numl_polars.tables.opening import open_hdf5
 from numl_polars.tables.raw_file import RawFile
 from numl_polars.tools.concat.datatypes import TypeBytes
@@ -45,6 +45,10 @@ class InputColumn:
         self.raw = raw_rows(dataset, file) if dataset.ndim <= 2 else None
         if isinstance(self.raw, ChunkedRows):
             self.raw.locate()
+
+    def check(self, start: int, stop: int) -> None:
+        """See `check_chunks`."""
+        check_chunks(self.dataset, self.file, start, stop)
 
     @property
     def chunked(self) -> ChunkedRows | None:

@@ -10,16 +10,12 @@ from numpy.typing import NDArray
 from numl_polars.errors import InputError
 from numl_polars.tables.chunks import REFERENCE
 from numl_polars.tables.heap import heap_values
-from numl_polars.tables.raw_file import RawError
 from numl_polars.tables.rows import read_strings
 from numl_polars.tools.concat import datatypes
 from numl_polars.tools.concat.datatypes import TypeBytes
 from numl_polars.tools.concat.inputs import InputColumn
 
 Bytes = NDArray[np.uint8]
-
-# values whose bytes in heaps take about as much as the nearest cache holds
-_HEAP_VALUES = 1 << 14
 
 
 def read_column(
@@ -48,6 +44,10 @@ def read_column(
 def read_objects(column: InputColumn, start: int, stop: int, *, where: str, path: Path) -> NDArray[Any]:
     """Rows ``[start, stop)`` of a column of strings as Python's bytes; errors as of `read_column`."""
     try:
+        stored = _stored(column, start, stop)
+        if stored is not None and stored.dtype == REFERENCE:
+            return _objects(column, stored)
+        column.check(start, stop)
         return np.asarray(column.dataset[start:stop].astype(object))
     except (OSError, RuntimeError, ValueError, MemoryError) as error:
         raise InputError(f"{where} of {path}: rows [{start}, {stop}) cannot be read: {error}") from error
@@ -65,23 +65,20 @@ def _read(column: InputColumn, start: int, stop: int, type_bytes: TypeBytes, whe
     stored_type = column.type
     if datatypes.same(stored_type, type_bytes):
         stored = _stored(column, start, stop)
-        return _as_bytes(_by_hdf5(column.dataset, start, stop, type_bytes) if stored is None else stored)
+        return _as_bytes(_by_hdf5(column, start, stop, type_bytes) if stored is None else stored)
     if not datatypes.is_string(type_bytes):
         dtype = datatypes.numpy_dtype(type_bytes)
         stored = _stored(column, start, stop)
-        found = _by_hdf5(column.dataset, start, stop, type_bytes) if stored is None else stored.astype(dtype)
+        found = _by_hdf5(column, start, stop, type_bytes) if stored is None else stored.astype(dtype)
         return _as_bytes(found)
     if not datatypes.is_variable(stored_type):
         # HDF5 knows all paddings, and the output has room for all
-        return _as_bytes(_by_hdf5(column.dataset, start, stop, type_bytes))
+        return _as_bytes(_by_hdf5(column, start, stop, type_bytes))
     length = datatypes.item_bytes(type_bytes)
     stored = _stored(column, start, stop)
     if stored is not None and stored.dtype == REFERENCE:
-        try:
-            return _fixed(column, stored, length, where, path, start)
-        except RawError:
-            pass  # HDF5 is to say whether it can be read
-    values = _texts(column.dataset, start, stop)
+        return _fixed(column, stored, length, where, path, start)
+    values = _texts(column, start, stop)
     too_long = np.flatnonzero((np.char.str_len(values) > length).any(axis=1))
     if too_long.size:
         row = int(too_long[0])
@@ -89,8 +86,10 @@ def _read(column: InputColumn, start: int, stop: int, type_bytes: TypeBytes, whe
     return _as_bytes(values.astype(f"S{length}"))
 
 
-def _texts(dataset: h5py.Dataset, start: int, stop: int) -> NDArray[np.bytes_]:
+def _texts(column: InputColumn, start: int, stop: int) -> NDArray[np.bytes_]:
     """Values of variable strings, ``S`` array (rows, width), through HDF5."""
+    column.check(start, stop)
+    dataset = column.dataset
     if dataset.ndim <= 2:
         return read_strings(dataset, start, stop, _row_values(dataset))
     return np.asarray(dataset[start:stop]).astype("S").reshape(stop - start, -1)
@@ -103,22 +102,21 @@ def _row_values(dataset: h5py.Dataset) -> int:
 
 def _stored(column: InputColumn, start: int, stop: int) -> NDArray[Any] | None:
     """Rows as they are stored, (rows, width), read past HDF5; None where only HDF5 can."""
-    try:
-        if (contiguous := column.contiguous) is not None:
-            rows = np.empty((stop - start, contiguous.width), contiguous.dtype)
-            contiguous.read_into(start, rows)
-            return rows
-        if (chunked := column.chunked) is not None:
-            first = start // chunked.slab_rows
-            rows = chunked.load(first, -(-stop // chunked.slab_rows))
-            begin = first * chunked.slab_rows
-            return rows[start - begin : stop - begin]
-    except RawError:
-        pass
+    if (contiguous := column.contiguous) is not None:
+        rows = np.empty((stop - start, contiguous.width), contiguous.dtype)
+        contiguous.read_into(start, rows)
+        return rows
+    if (chunked := column.chunked) is not None:
+        first = start // chunked.slab_rows
+        rows = chunked.load(first, -(-stop // chunked.slab_rows))
+        begin = first * chunked.slab_rows
+        return rows[start - begin : stop - begin]
     return None
 
 
-def _by_hdf5(dataset: h5py.Dataset, start: int, stop: int, type_bytes: TypeBytes) -> NDArray[Any]:
+def _by_hdf5(column: InputColumn, start: int, stop: int, type_bytes: TypeBytes) -> NDArray[Any]:
+    column.check(start, stop)
+    dataset = column.dataset
     shape = (stop - start, *dataset.shape[1:])
     rows = np.empty(shape, f"V{datatypes.item_bytes(type_bytes)}")
     space = dataset.id.get_space()
@@ -132,6 +130,17 @@ def _by_hdf5(dataset: h5py.Dataset, start: int, stop: int, type_bytes: TypeBytes
     return rows
 
 
+def _objects(column: InputColumn, references: NDArray[Any]) -> NDArray[Any]:
+    """Values of variable strings as Python's bytes; one ends at its first null."""
+    values = np.empty(references.size, object)
+    for part, words, places, sizes in heap_values(column.file, references.reshape(-1)):
+        heaps = words.tobytes()
+        spans = zip((8 * places).tolist(), sizes.tolist(), strict=True)
+        texts = (heaps[begin : begin + size].partition(b"\0")[0] for begin, size in spans)
+        values[part] = np.fromiter(texts, object, len(places))
+    return values.reshape(references.shape)
+
+
 def _fixed(
     column: InputColumn, references: NDArray[Any], length: int, where: str, path: Path, start: int
 ) -> Bytes:
@@ -141,14 +150,11 @@ def _fixed(
     references = references.reshape(-1)
     num_words = -(-length // 8)
     rows = np.zeros(references.size * num_words, np.int64)
-    for first in range(0, references.size, _HEAP_VALUES):
-        part = slice(first, first + _HEAP_VALUES)
-        words, places, sizes = heap_values(column.file, references[part])
-        wrong = place_values(
-            words, places, sizes, length, rows[first * num_words : (first + places.size) * num_words]
-        )
+    for part, words, places, sizes in heap_values(column.file, references):
+        own = rows[part.start * num_words : part.stop * num_words]
+        wrong = place_values(words, places, sizes, length, own)
         if wrong >= 0:
-            row = start + (first + wrong) // _row_values(column.dataset)
+            row = start + (part.start + wrong) // _row_values(column.dataset)
             raise _too_long(row, int(sizes[wrong]), length, where, path)
     values = rows.view(np.uint8).reshape(references.size, 8 * num_words)[:, :length]
     return np.ascontiguousarray(values).reshape(-1, length * _row_values(column.dataset))

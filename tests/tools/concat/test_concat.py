@@ -16,6 +16,7 @@ from numl_polars.errors import InputError, NumlError, OptionError, OutputError
 from numl_polars.events.file import EventFileWarning
 from numl_polars.tools.concat import concat
 from tests.tools.concat.builder import STORAGES, Content, assert_equal, contents, read, write
+from tests.wrong_chunks import WRONG, store_wrong_chunk
 
 
 def three_events(seed: int = 0) -> Content:
@@ -403,6 +404,41 @@ def test_fault__damaged_chunks_are_not_copied(tmp_path: Path) -> None:
     damaged(path)
     with pytest.raises(InputError, match=r"hits/wire of \S*a\.h5: rows \[0, \d\) cannot be read"):
         concat(path, tmp_path / "out.h5", chunk_rows=2, gzip=4)
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize(
+    ("column", "options"),
+    [
+        ("hits/wire", {}),
+        ("hits/wire", {"chunk_rows": 2, "gzip": 4}),
+        ("hits/cube", {}),
+        ("particles/process", {"string_bytes": 80}),
+        ("particles/process", {"strings": "variable"}),
+    ],
+)
+@pytest.mark.parametrize("variable", [True, False])
+def test_fault__chunk_of_the_wrong_length_is_not_believed(
+    tmp_path: Path, column: str, options: dict[str, Any], variable: bool, wrong: str
+) -> None:
+    storage = {"chunks": 2, "compression": "gzip"}
+    path = write(tmp_path / "a.h5", three_events().tables(), storage, variable=variable)
+    with h5py.File(path, "r+") as file:
+        store_wrong_chunk(file[column], 0, wrong)
+    with pytest.raises(InputError, match=rf"{column} of \S*a\.h5: rows \[0, \d\) .*: chunk of rows \[0, 2\)"):
+        concat(path, tmp_path / "out.h5", **options)
+
+
+@pytest.mark.parametrize("strings", ["fixed", "variable"])
+def test_fault__string_that_is_longer_than_its_heap(tmp_path: Path, strings: str) -> None:
+    path = write(tmp_path / "a.h5", three_events().tables(), variable=True)
+    with h5py.File(path) as file:
+        place = file["particles/process"].id.get_offset() + 16
+    content = bytearray(path.read_bytes())
+    content[place : place + 4] = (3_000_000_000).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"particles/process of .*has no object \d+ of 3000000000 bytes"):
+        concat(path, tmp_path / "out.h5", strings=strings)
 
 
 def test_fault__keys_that_cannot_be_determined(tmp_path: Path, pair: tuple[Path, Path]) -> None:
