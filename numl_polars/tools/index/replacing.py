@@ -108,11 +108,16 @@ class Replacement:
             self._file = h5py.File(self._tail, "r+")
         except (OSError, RuntimeError) as error:
             raise InputError(f"{self.path} cannot be opened for writing: {error}") from error
-        self._links = _links(self._file.id)
-        # what is new must hang on something, or HDF5 removes it, and what is old must not be touched, or HDF5
-        # uses again what becomes free there; so it hangs on a group that hangs on itself
-        self._holder = h5py.h5g.create(self._file.id, None)
-        self._holder.links.create_hard(b"itself", self._holder, b".")
+        try:
+            self._links = _links(self._file.id)
+            # what is new must hang on something, or HDF5 removes it, and what is old must not be touched, or
+            # HDF5 uses again what becomes free there; so it hangs on a group that hangs on itself
+            self._holder = h5py.h5g.create(self._file.id, None)
+            self._holder.links.create_hard(b"itself", self._holder, b".")
+        except BaseException:
+            # now: later, the number of the descriptor may be that of another file
+            self._close_file()
+            raise
 
     def replace(self, name: str, without: tuple[str, ...]) -> h5py.Group:
         """A new group with all that the group `name` has, but some columns; open for new ones."""
@@ -206,12 +211,17 @@ class Replacement:
     def close(self) -> None:
         """Close the file; if nothing was committed, it is as it was."""
         try:
+            self._close_file()
+        finally:
+            os.close(self._descriptor)
+
+    def _close_file(self) -> None:
+        try:
             self._file.close()
+        finally:
             if not self._is_committed:
                 with suppress(OSError):
                     os.ftruncate(self._descriptor, self._size)
-        finally:
-            os.close(self._descriptor)
 
 
 def _first_byte(dataset: h5py.h5d.DatasetID) -> float:
