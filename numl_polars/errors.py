@@ -9,6 +9,10 @@ class InputError(NumlError):
     """An event file, or a table of one, is not what was asked of it."""
 
 
+class UnreadableError(InputError):
+    """Some rows of a table cannot be read; others can."""
+
+
 class OutputError(NumlError):
     """A file cannot be written where it was asked for."""
 

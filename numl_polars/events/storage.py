@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from numl_polars.errors import InputError
 from numl_polars.mpi import World, in_shares
 from numl_polars.schema import EVENT_ID, EVENT_TABLE
+from numl_polars.tables.damage import DAMAGE
 from numl_polars.tables.joined import JoinedTable
 from numl_polars.tables.keys import event_offsets
 from numl_polars.tables.opened import FilePool, FileState, Renamed
-from numl_polars.tables.store import DAMAGE, StoredTable, TableDescription
+from numl_polars.tables.store import StoredTable, TableDescription
 
 Int64s = NDArray[np.int64]
 

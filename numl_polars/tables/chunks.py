@@ -10,8 +10,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from numl_polars.tables.damage import DamageError
 from numl_polars.tables.filters import Filters
-from numl_polars.tables.raw_file import DamageError, RawFile
+from numl_polars.tables.raw_file import RawFile
 
 # a list of more chunks than these would take too much memory
 _MOST_CHUNKS = 1 << 21

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 from zlib_ng import zlib_ng
 
-from numl_polars.tables.raw_file import DamageError
+from numl_polars.tables.damage import DamageError
 
 _ZLIB_FORMAT = 15
 # deflate makes at most 1,032 bytes of one

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from numl_polars.tables.raw_file import DamageError, RawFile
+from numl_polars.tables.damage import DamageError
+from numl_polars.tables.raw_file import RawFile
 
 Int64s = NDArray[np.int64]
 

@@ -11,16 +11,16 @@ from threading import RLock
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from numl_polars.errors import InputError
-from numl_polars.schema import EVENT_TABLE, TABLES
+from numl_polars.schema import EVENT_ID, EVENT_TABLE, TABLES
 from numl_polars.tables.chunks import check_chunks
+from numl_polars.tables.damage import DAMAGE
 from numl_polars.tables.opening import open_hdf5
 from numl_polars.tables.raw_file import KEPT_BYTES, RawFile
-from numl_polars.tables.store import DAMAGE, StoredTable, TableDescription, spelled_out
+from numl_polars.tables.store import StoredTable, TableDescription, is_group, spelled_out
 
 Renamed = Mapping[str, Mapping[str, str]]
 
@@ -103,7 +103,7 @@ class OpenedFile:
         strays = []
         for name, as_stored in names.items():
             try:
-                if not _is_group(self._file, as_stored):
+                if not is_group(self._file, as_stored):
                     strays.append(name)
                     continue
             except DAMAGE as error:
@@ -140,6 +140,8 @@ class OpenedFile:
             raise InputError(f"{self.path} has no event_table (has {found})")
         table = self.tables[EVENT_TABLE]
         if table.event_id is None:
+            if EVENT_ID in table.damaged:
+                raise InputError(f"{table.where}: column 'event_id' is damaged: {table.damaged[EVENT_ID]}")
             raise InputError(f"{table.where} has no column 'event_id' of shape (events, 3)")
         try:
             check_chunks(table.event_id, self.raw)
@@ -168,18 +170,6 @@ class OpenedFile:
         """Close the file."""
         self.raw.close()
         self._file.close()
-
-
-def _is_group(file: h5py.File, name: str | bytes) -> bool:
-    """Whether a member is a group; one of `DAMAGE` where it cannot be told."""
-    encoded = name.encode() if isinstance(name, str) else name
-    try:
-        return bool(h5py.h5o.get_info(file.id, encoded).type == h5py.h5o.TYPE_GROUP)
-    except DAMAGE:
-        if file.id.links.get_info(encoded).type == h5py.h5l.TYPE_HARD:
-            raise
-        # it leads nowhere
-        return False
 
 
 class FilePool:

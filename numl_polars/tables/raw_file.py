@@ -9,13 +9,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from numl_polars.tables.damage import DamageError
+
 _ADDRESS_BYTES = 8
 KEPT_BYTES = 256 << 20
 """Decoded chunks that reading may come back to, of all files together."""
-
-
-class DamageError(OSError):
-    """The bytes are not what the file says of them. HDF5, which may believe it, is not to be asked."""
 
 
 class RawFile:

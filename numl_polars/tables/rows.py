@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from numl_polars.jobs import Job, run_jobs
 from numl_polars.tables.chunks import REFERENCE, ChunkedRows, ContiguousRows, check_chunks, raw_rows
+from numl_polars.tables.damage import DamageError
 from numl_polars.tables.heap import heap_values
-from numl_polars.tables.raw_file import DamageError, RawFile
+from numl_polars.tables.raw_file import RawFile
 from numl_polars.tables.strings import Categories, string_width
 
 Rows = NDArray[Any]
@@ -134,13 +135,18 @@ class Reading:
         About how many bytes the jobs decode.
     categories
         What codes of strings stand for.
+
+    Raises
+    ------
+    OSError
+        No rows of the dataset can be read.
     """
 
     def __init__(self, rows: DatasetRows, start: int, stop: int) -> None:
         self._rows, self._start, self._stop = rows, start, stop
         self._follows = rows.begin(start, stop)
         self._is_left = False
-        self._fault: Exception | None = None
+        self._fault: OSError | None = None
         # a column is contiguous, so that Arrow can use it as it is
         self._block = np.empty((rows.width, max(stop - start, 0)), rows.dtype).T
         self.categories = rows.categories
@@ -156,8 +162,8 @@ class Reading:
                     self._plan_chunked(raw)
                 case None:
                     self._is_left = True
-        except (OSError, RuntimeError, ValueError, OverflowError) as error:
-            self._fault = error
+        except (RuntimeError, ValueError, OverflowError) as error:
+            raise OSError(str(error)) from error
 
     def _plan_contiguous(self, raw: ContiguousRows) -> None:
         step = self._stop - self._start if self._is_direct else _RUN_ROWS
@@ -228,7 +234,7 @@ class Reading:
         Raises
         ------
         OSError
-            They cannot be read.
+            Some of them cannot be read.
         """
         try:
             if self._fault is not None:

@@ -16,9 +16,10 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from numl_polars.errors import InputError
+from numl_polars.errors import InputError, UnreadableError
 from numl_polars.schema import EVENT_ID, read_as, scalar_names
 from numl_polars.tables.chunks import check_chunks
+from numl_polars.tables.damage import DAMAGE
 from numl_polars.tables.index_layout import NUML, IndexLayout
 from numl_polars.tables.raw_file import RawFile
 from numl_polars.tables.rows import DatasetRows, Reading, read_numbers, run_readings
@@ -40,9 +41,6 @@ def _keeping_one_chunk() -> h5py.h5p.PropDAID:
 
 
 _LAST_CHUNK = _keeping_one_chunk()
-
-# what h5py raises where it cannot make sense of what HDF5 read
-DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
 
 NUMBERS: dict[str, pl.DataType] = {
     "i1": pl.Int8(),
@@ -208,7 +206,7 @@ class StoredTable:
         """A dataset, None where there is none that can be opened."""
         if name not in self._opened:
             try:
-                found = _dataset_id(self._group, name)
+                found = dataset_id(self._group, name)
             except DAMAGE:
                 found = None
             self._opened[name] = None if found is None else h5py.Dataset(found, readonly=True)
@@ -265,7 +263,7 @@ class StoredTable:
                 if not isinstance(names[name], str):
                     damaged[name] = "its name is no text"
                     continue
-                dataset = _dataset_id(self._group, name)
+                dataset = dataset_id(self._group, name)
                 if dataset is None:
                     continue
                 shape, dtype = dataset.shape, dataset.dtype
@@ -350,30 +348,35 @@ class StoredTable:
         Raises
         ------
         InputError
-            A column is missing, or HDF5 cannot read it.
+            A column is missing, or cannot be read; an UnreadableError where others of its rows may be.
         """
         self.require(names)
         wanted: dict[str, list[ScalarColumn]] = {}
         for name in names:
             wanted.setdefault(self.columns[name].dataset, []).append(self.columns[name])
+        readings: dict[str, Reading] = {}
+        for dataset in wanted:
+            try:
+                readings[dataset] = Reading(self._rows_of(dataset), start, stop)
+            except (*DAMAGE, MemoryError) as error:
+                raise InputError(self._unreadable(dataset, start, stop, error)) from error
         try:
-            readings = {dataset: Reading(self._rows_of(dataset), start, stop) for dataset in wanted}
             run_readings(list(readings.values()))
-        except (OSError, MemoryError) as error:
-            raise self._unreadable(", ".join(wanted), start, stop, error) from error
+        except MemoryError as error:
+            raise InputError(self._unreadable(", ".join(wanted), start, stop, error)) from error
         arrays: dict[str, pa.Array] = {}
         for dataset, columns in wanted.items():
             reading = readings[dataset]
             try:
                 block = reading.block()
             except (OSError, MemoryError) as error:
-                raise self._unreadable(dataset, start, stop, error) from error
+                raise UnreadableError(self._unreadable(dataset, start, stop, error)) from error
             for column in columns:
                 arrays[column.name] = _arrow(block, column, reading.categories)
         return {name: arrays[name] for name in names}
 
-    def _unreadable(self, dataset: str, start: int, stop: int, error: Exception) -> InputError:
-        return InputError(f"{self.where}: column '{dataset}' rows [{start}, {stop}) cannot be read: {error}")
+    def _unreadable(self, dataset: str, start: int, stop: int, error: Exception) -> str:
+        return f"{self.where}: column '{dataset}' rows [{start}, {stop}) cannot be read: {error}"
 
     def _rows_of(self, dataset: str) -> DatasetRows:
         if dataset not in self._rows:
@@ -417,7 +420,7 @@ def spelled_out(name: str | bytes) -> str:
     return name if isinstance(name, str) else name.decode("utf-8", "backslashreplace")
 
 
-def _dataset_id(group: h5py.Group, name: str) -> h5py.h5d.DatasetID | None:
+def dataset_id(group: h5py.Group, name: str) -> h5py.h5d.DatasetID | None:
     """A dataset, None for another member or a link that leads nowhere; raises one of `DAMAGE` otherwise."""
     encoded = name.encode()
     try:
@@ -428,6 +431,18 @@ def _dataset_id(group: h5py.Group, name: str) -> h5py.h5d.DatasetID | None:
         if h5py.h5o.get_info(group.id, encoded).type == h5py.h5o.TYPE_GROUP:
             return None
         raise
+
+
+def is_group(file: h5py.File, name: str | bytes) -> bool:
+    """Whether a member is a group; one of `DAMAGE` where it cannot be told."""
+    encoded = name.encode() if isinstance(name, str) else name
+    try:
+        return bool(h5py.h5o.get_info(file.id, encoded).type == h5py.h5o.TYPE_GROUP)
+    except DAMAGE:
+        if file.id.links.get_info(encoded).type == h5py.h5l.TYPE_HARD:
+            raise
+        # it leads nowhere
+        return False
 
 
 def _arrow(block: np.ndarray, column: ScalarColumn, categories: Categories) -> pa.Array:

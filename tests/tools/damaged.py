@@ -57,6 +57,12 @@ class Case:
         data[self.offset : self.offset + len(self.content)] = self.content
         return bytes(data[: self.size])
 
+    def arguments(self, events: Path, stem: Path) -> list[str]:
+        """Of the command line."""
+        name, *options = self.command
+        places = {"process": (events, stem), "concat": (stem.with_suffix(".h5"), events)}
+        return [name, *map(str, places.get(name, (events,))), *options]
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -146,8 +152,7 @@ def _run(case: Case, folder: Path) -> dict[str, Any]:
     data = case.damaged()
     events.write_bytes(data)
     is_process = case.command[0] == "process"
-    arguments = [case.command[0], str(events), *([str(stem)] if is_process else []), *case.command[1:]]
-    status, megabytes = _forked(arguments, folder, stem if is_process else None)
+    status, megabytes = _forked(case.arguments(events, stem), folder, stem if is_process else None)
     objects = folder / "objects"
     return {
         "status": status,
@@ -180,10 +185,9 @@ def _import_what_is_used(case: Case, folder: Path) -> None:
 def _run_here(case: Case, folder: Path) -> None:
     events, stem = folder / "events.h5", folder / GRAPHS
     events.write_bytes(Path(case.base).read_bytes())
-    is_process = case.command[0] == "process"
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 1)
-        _command_line([case.command[0], str(events), *([str(stem)] if is_process else []), *case.command[1:]])
+        _command_line(case.arguments(events, stem))
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from zlib_ng import zlib_ng
 
-from numl_polars.tables.raw_file import DamageError
+from numl_polars.tables.damage import DamageError
 from numl_polars.tools.concat.inputs import Inputs
 from numl_polars.tools.concat.plan import Item, OutputColumn, Plan
 from numl_polars.tools.concat.reading import null_rows, read_column, read_objects

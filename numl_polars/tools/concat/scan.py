@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numl_polars.errors import InputError
+from numl_polars.tables.damage import DAMAGE, damage_told
 from numl_polars.tables.index_layout import IndexLayout, index_layout
 from numl_polars.tables.keys import event_offsets, seq_cnt_lines
 from numl_polars.tables.opening import open_hdf5
 from numl_polars.tables.raw_file import RawFile
-from numl_polars.tables.store import StoredTable
+from numl_polars.tables.store import StoredTable, dataset_id, is_group, spelled_out
 from numl_polars.tools.concat.datatypes import TypeBytes
 
 Int64s = NDArray[np.int64]
@@ -104,19 +105,19 @@ def scan_file(path: Path, layout: IndexLayout | None = None) -> FileContent:
         The file cannot be read, has no table of events, or columns of unequal length, or keys that are wrong
         and cannot be rebuilt.
     """
-    with open_hdf5(path) as file:
+    with open_hdf5(path) as file, damage_told(path):
         raw = RawFile(file)
         try:
             return _scan(file, raw, path, layout)
-        except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-            raise InputError(f"{path} cannot be read: {error}") from error
         finally:
             raw.close()
 
 
 def _scan(file: h5py.File, raw: RawFile, path: Path, layout: IndexLayout | None) -> FileContent:
+    for name in file:
+        _check_name(name, f"a table of {path}")
     layout = layout or index_layout(file, path)
-    groups = {name: member for name, member in file.items() if isinstance(member, h5py.Group)}
+    groups = {name: file[name] for name in file if _is_group(file, name, path)}
     left_out = [name for name in file if name not in groups]
     tables = {name: _Scanned(group, left_out, layout, path) for name, group in groups.items()}
     if layout.table not in tables or not layout.is_in(tables[layout.table].columns):
@@ -169,8 +170,9 @@ class _Scanned:
         self.storage: dict[str, Storage] = {}
         lengths: dict[str, int] = {}
         for column in group:
+            _check_name(column, f"a column of {name} of {path}")
             # h5py's objects would take longer than all the rest
-            dataset = _dataset(group, column)
+            dataset = _dataset(group, column, f"{name} of {path}")
             shape = dataset.shape if dataset is not None else ()
             if dataset is None or not shape:
                 left_out.append(f"{name}/{column}")
@@ -196,6 +198,12 @@ def usual_length(lengths: Iterable[int]) -> int:
     return max(set(known), key=known.count, default=0)
 
 
+def _check_name(name: str | bytes, what: str) -> None:
+    """Raise an InputError for a name that h5py gives as bytes."""
+    if not isinstance(name, str):
+        raise InputError(f"the name of {what} is no text: {spelled_out(name)}")
+
+
 @cache
 def _column_content(type_bytes: TypeBytes, row_shape: tuple[int, ...]) -> ColumnContent:
     """The same object for all columns that are alike."""
@@ -207,14 +215,20 @@ def _storage_of(chunk_rows: int | None, gzip: int) -> Storage:
     return Storage(chunk_rows, gzip)
 
 
-def _dataset(group: h5py.Group, name: str) -> h5py.h5d.DatasetID | None:
+def _is_group(file: h5py.File, name: str, path: Path) -> bool:
+    """Whether a member of the file is a table; what is damaged is not left out as something else."""
+    try:
+        return is_group(file, name)
+    except DAMAGE as error:
+        raise InputError(f"{path} is damaged: {name} cannot be opened: {error}") from error
+
+
+def _dataset(group: h5py.Group, name: str, where: str) -> h5py.h5d.DatasetID | None:
     """The dataset of this name, None where it is something else, or a link that leads nowhere."""
     try:
-        return h5py.h5d.open(group.id, name.encode())
-    except (KeyError, OSError, RuntimeError, ValueError):
-        if isinstance(group.get(name), h5py.Dataset):
-            raise
-        return None
+        return dataset_id(group, name)
+    except DAMAGE as error:
+        raise InputError(f"{where} is damaged: column {name!r} cannot be opened: {error}") from error
 
 
 def _storage(dataset: h5py.h5d.DatasetID) -> Storage:

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 import h5py
 
 from numl_polars.errors import InputError
+from numl_polars.tables.damage import damage_told
 from numl_polars.tables.event_runs import Ids, Int64s, quoted
 from numl_polars.tables.index_layout import IndexLayout, index_layout
 from numl_polars.tables.key_check import check_keys
@@ -137,7 +138,7 @@ def index_file(
     OutputError
         The file cannot be written; it is as it was.
     """
-    with _opened(path, layout) as file:
+    with damage_told(path), _opened(path, layout) as file:
         found = IndexedFile(path, file.layout, len(file.ids), dry_run)
         names = file.names if tables is None else file.named(tables)
         writing = _Writing(file, found)
@@ -168,12 +169,16 @@ class _File:
 
     @cached_property
     def names(self) -> list[str]:
-        """Groups at the root that belong to it, those that are linked in other ways are of elsewhere."""
+        """Groups at the root that belong to it: those that are linked in other ways are of elsewhere.
+
+        One whose name is no text is left as it is.
+        """
         try:
             return [
                 name
                 for name in self.handle
-                if isinstance(self.handle.get(name, getlink=True), h5py.HardLink)
+                if isinstance(name, str)
+                and isinstance(self.handle.get(name, getlink=True), h5py.HardLink)
                 and self.handle.get(name, getclass=True) is h5py.Group
             ]
         except (RuntimeError, OSError, KeyError) as error:

@@ -9,7 +9,8 @@ import h5py
 import numpy as np
 
 from numl_polars.schema import KEY_COLUMNS
-from numl_polars.tables.store import DAMAGE, StoredTable
+from numl_polars.tables.damage import DAMAGE
+from numl_polars.tables.store import StoredTable
 from numl_polars.tools.validate.findings import Finding
 
 _FILTERS = {

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from numl_polars.errors import InputError
 from numl_polars.schema import DEPOSIT_POSITION, EVENT_ID, EVENT_INDEX, SEQ
-from numl_polars.tables.store import DAMAGE, StoredTable
+from numl_polars.tables.damage import DAMAGE
+from numl_polars.tables.store import StoredTable
 from numl_polars.tools.validate.findings import Finding
 from numl_polars.tools.validate.structure import triple
 

@@ -1,6 +1,6 @@
 """The check of one file: rank 0 looks at its structure, all ranks at its rows, a batch at a time."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from numl_polars.mpi import World, world
 from numl_polars.objects.hit_graph import HitGraph
 from numl_polars.overlap import overlapped
 from numl_polars.pipeline import compile_kernels
+from numl_polars.tables.damage import damage_told
 from numl_polars.tables.opened import OpenedFile
-from numl_polars.tables.store import DAMAGE, StoredTable
+from numl_polars.tables.store import StoredTable
 from numl_polars.threads import num_cores
 from numl_polars.timing import Progress
 from numl_polars.tools.validate.contents import column_lengths, storage_faults, table_contents, usual_rows
@@ -118,9 +119,7 @@ def validate(
     ranks = ranks if ranks is not None else world()
     path = Path(path)
     try:
-        plan = ranks.on_first(
-            lambda: _told(path, lambda: _plan(path, scheme, quick, batch_bytes, ranks.size))
-        )
+        plan = ranks.on_first(damage_told(path)(lambda: _plan(path, scheme, quick, batch_bytes, ranks.size)))
     except InputError as error:
         return unreadable(path, Finding("unreadable-file", detail=str(error)), quick=quick)
     report = plan.report
@@ -141,14 +140,6 @@ def validate(
         report.unlabelled = concat_combinations(frame for _, frame in results)
     report.findings = Findings(report.findings).worst_first()
     return report
-
-
-def _told(path: Path, look: Callable[[], Plan]) -> Plan:
-    """What `look` returns; what HDF5 makes of damage that nobody foresaw is told as any other."""
-    try:
-        return look()
-    except (*DAMAGE, IndexError, MemoryError) as error:
-        raise InputError(f"{path} is damaged: {error}") from error
 
 
 def unreadable(path: Path, finding: Finding, *, quick: bool = False) -> FileReport:

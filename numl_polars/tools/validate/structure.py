@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from numl_polars.errors import InputError
 from numl_polars.schema import EVENT_ID, EVENT_TABLE, SEQ, SEQ_CNT
+from numl_polars.tables.damage import DAMAGE
 from numl_polars.tables.keys import event_offsets, seq_cnt_lines
 from numl_polars.tables.opened import OpenedFile
-from numl_polars.tables.store import DAMAGE, StoredTable
+from numl_polars.tables.store import StoredTable
 from numl_polars.tools.validate.contents import column_lengths, is_key, usual_rows
 from numl_polars.tools.validate.findings import Finding
 

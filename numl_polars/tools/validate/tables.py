@@ -7,8 +7,9 @@ import polars as pl
 
 from numl_polars.errors import InputError
 from numl_polars.schema import EVENT_INDEX
+from numl_polars.tables.damage import DAMAGE
 from numl_polars.tables.opened import OpenedFile
-from numl_polars.tables.store import DAMAGE, StoredTable
+from numl_polars.tables.store import StoredTable
 
 
 def open_tables(path: Path) -> OpenedFile:
