@@ -4,12 +4,14 @@ Rank 0 looks at the file and says who reads what; every rank reads, labels, buil
 a batch at a time; when all are done the ranks' files take their names, and rank 0 merges them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from time import perf_counter, sleep
 from typing import Any, overload
@@ -18,15 +20,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numl_polars.detectors import Detector
-from numl_polars.errors import NumlError, OptionError, RankError
+from numl_polars.errors import InputError, NumlError, OptionError, RankError
 from numl_polars.events.batch import Batch
 from numl_polars.events.cost import cut_costs, event_costs
 from numl_polars.events.file import BATCH_BYTES, EventFile
 from numl_polars.events.partition import balanced_ranges, batch_ranges
-from numl_polars.events.storage import Contents
+from numl_polars.events.readable import UnreadableEvent, readable_batches
+from numl_polars.events.storage import Contents, EventFileWarning
 from numl_polars.mpi import World, world
 from numl_polars.objects.assembly import build_objects
 from numl_polars.objects.training_object import Built, TrainingObject, check_object_name
+from numl_polars.output.files import remove
 from numl_polars.output.formats import format_named
 from numl_polars.output.protocols import ObjectWriter
 from numl_polars.output.report import RunReport, peak_memory_bytes, stage_seconds
@@ -66,6 +70,7 @@ class RankResult:
     """What one rank did."""
 
     shares: dict[str, Share]
+    unreadable: list[UnreadableEvent] = field(default_factory=list)
     seconds: Mapping[str, float] = field(default_factory=dict)
     peak_memory: int = 0
 
@@ -200,6 +205,7 @@ def process(  # type: ignore[misc]  # the overloads tell what comes back, this w
     for name, writer in writers.items():
         result.shares[name].part = writer.part
     results = ranks.gather(result)
+    ranks.on_first(lambda: _tell_unreadable(results, len(events)))
 
     def about_run() -> dict[str, Any]:
         results[0].peak_memory = peak_memory_bytes()
@@ -225,6 +231,24 @@ def process(  # type: ignore[misc]  # the overloads tell what comes back, this w
 
     reports = ranks.on_first(finish_run)
     return reports[""] if isinstance(objects, TrainingObject) else reports
+
+
+def _tell_unreadable(results: Sequence[RankResult], num_events: int) -> None:
+    """Warn of events that are left out, for they cannot be read; raise an InputError if these are all."""
+    found = [event for result in results for event in result.unreadable]
+    if not found:
+        return
+    if len(found) == num_events:
+        for share in (share for result in results for share in result.shares.values()):
+            remove(share.part)
+        raise InputError(f"none of {num_events} events can be read, first: {found[0].why}")
+    first = found[0]
+    warnings.warn(
+        f"{len(found)} of {num_events} events are left out, for rows of them cannot be read, first event "
+        f"{first.event_index}: {first.why}",
+        EventFileWarning,
+        stacklevel=2,
+    )
 
 
 @contextmanager
@@ -329,12 +353,20 @@ def _process_rank(
     def fault_at(start: int, stop: int) -> AbstractContextManager[None]:
         return _fault_of_rank(ranks, f", events [{start}, {stop})")
 
-    def read(span: tuple[int, int]) -> Batch:
+    def read(span: tuple[int, int]) -> list[Batch | UnreadableEvent]:
         with fault_at(*span), stages("read"):
-            batch = Batch(events, *span)
-            for table, names in columns.items():
-                batch.select(table, names)
-            return batch
+            return list(readable_batches(events, columns, *span))
+
+    def readable(found: Iterable[list[Batch | UnreadableEvent]]) -> Iterator[Batch]:
+        nonlocal finished
+        for one in chain.from_iterable(found):
+            if isinstance(one, Batch):
+                yield one
+                continue
+            result.unreadable.append(one)
+            for share in result.shares.values():
+                share.leave_out(one, events.ids[one.event_index : one.event_index + 1])
+            finished += _report_progress(1, finished, len(events), progress, ranks)
 
     def build(batch: Batch) -> tuple[Batch, dict[str, Built]]:
         with fault_at(batch.start, batch.stop):
@@ -350,7 +382,7 @@ def _process_rank(
     spare_core = num_cores() > 1
     spans = batch_ranges(plan.num_bytes, batch_bytes, *plan.ranges[ranks.rank])
     batches = overlapped(read, spans, spare_core=spare_core)
-    for num_events, built in overlapped(write, map(build, batches), spare_core=spare_core):
+    for num_events, built in overlapped(write, map(build, readable(batches)), spare_core=spare_core):
         for name, one in built.items():
             result.shares[name].add(one)
         finished += _report_progress(num_events, finished, len(events), progress, ranks)

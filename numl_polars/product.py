@@ -9,12 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from numl_polars.errors import OutputError
+from numl_polars.events.readable import UnreadableEvent
 from numl_polars.labels.rule_usage import RuleUsage
 from numl_polars.objects.layer_counts import LayerCounts, add_counts
-from numl_polars.objects.ledger import REASONS, concat_ledgers
+from numl_polars.objects.ledger import REASONS, Ledger, concat_ledgers
 from numl_polars.objects.training_object import Built, TrainingObject
 from numl_polars.output.files import finish, remove, unfinished, writing
 from numl_polars.output.layout import GraphMetadata
@@ -40,6 +43,12 @@ class Share:
         self.num_kept += len(built.objects)
         self.layers = add_counts([self.layers, built.layers])
         self.ledgers.append(built.ledger)
+
+    def leave_out(self, event: UnreadableEvent, ids: NDArray[np.int32]) -> None:
+        """Enter an event into the ledger; `ids` are its run, subrun and event, int32 (1, 3)."""
+        ledger = Ledger(event.event_index, ids)
+        ledger.enter("unreadable", np.zeros(1, np.int64), event.why, rejected=True)
+        self.ledgers.append(ledger.frame())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +122,8 @@ class Product:
         """
         targets, overwrite = self.targets, self.overwrite
         parts = [share.part for share in shares]
-        ledger = concat_ledgers([frame for share in shares for frame in share.ledgers])
+        frames = [frame for share in shares for frame in share.ledgers]
+        ledger = concat_ledgers(frames).sort("event_index", maintain_order=True)
         summary = None
         with ExitStack() as unnamed:
             for part in parts:

@@ -21,6 +21,7 @@ LEDGER_SCHEMA: dict[str, pl.DataType] = {
 }
 
 REASONS: dict[str, str] = {
+    "unreadable": "rows of the event cannot be read",
     "no_hits": "the event has no hit",
     "large_integral": "its largest hit integral exceeds the limit",
     "few_hits": "a plane has fewer hits with a deposit than the lower bound",

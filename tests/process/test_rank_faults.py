@@ -6,35 +6,36 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import h5py
-import numpy as np
 import pytest
 
 from tests.conftest import Run
-from tests.process.builder import Finished, assert_fault, copied, files
+from tests.process.builder import Finished, assert_fault, files
+
+FAILS = 11
+FAILING_PART = f"""
+import numl_polars as nl
+
+@nl.part(hit_table=["integral"])
+def charge(hits):
+    if (hits.collect()["event_index"] == {FAILS}).any():
+        raise ValueError("too much charge")
+    return {{"hit/charge": hits.select("event_index", "integral")}}
+"""
 
 
-def _break_chunk(path: Path) -> int:
-    """Event whose integrals cannot be read any more: bytes of a compressed chunk are overwritten."""
-    with h5py.File(path, "a") as file:
-        values, seq = file["hit_table/integral"][()], file["hit_table/event_id.seq"][:, 0]
-        del file["hit_table/integral"]
-        dataset = file["hit_table"].create_dataset(
-            "integral", data=values, chunks=(10, 1), compression="gzip"
-        )
-        row = int(np.flatnonzero(seq == 11)[15])
-        chunk = dataset.id.get_chunk_info_by_coord((row, 0))
-    with path.open("r+b") as raw:
-        raw.seek(chunk.byte_offset)
-        raw.write(b"\xff" * chunk.size)
-    return 11
+@pytest.fixture
+def failing(tmp_path: Path) -> tuple[str, str]:
+    """Options with a part that fails at one event."""
+    (tmp_path / "failing.py").write_text(FAILING_PART)
+    return "--part", f"{tmp_path / 'failing.py'}:charge"
 
 
-def _assert_names_rank_and_events(result: Finished, event: int) -> int:
+def _assert_names_rank_and_events(result: Finished) -> int:
     """Rank that met the fault."""
+    assert_fault(result, "charge", "too much charge")
     found = re.search(r"rank (\d+), events \[(\d+), (\d+)\)", result.stderr)
     assert found is not None, result.stderr
-    assert event in range(int(found[2]), int(found[3]))
+    assert FAILS in range(int(found[2]), int(found[3]))
     return int(found[1])
 
 
@@ -52,36 +53,31 @@ def _processes_left(word: Path, patience: float = 5) -> list[bytes]:
         time.sleep(0.1)
 
 
-def test_process__damaged_chunk_midway_leaves_nothing(events: Path, run: Run, tmp_path: Path) -> None:
-    broken = copied(events, tmp_path / "broken.evt.h5")
-    event = _break_chunk(broken)
+def test_process__fault_midway_leaves_nothing(
+    events: Path, failing: tuple[str, str], run: Run, tmp_path: Path
+) -> None:
     (tmp_path / "out").mkdir()
-    result = run(broken, tmp_path / "out/graphs", "--batch-size", "1")
-    assert_fault(result, "hit_table", "'integral'")
-    assert _assert_names_rank_and_events(result, event) == 0
+    result = run(events, tmp_path / "out/graphs", *failing, "--batch-size", "1")
+    assert _assert_names_rank_and_events(result) == 0
     assert files(tmp_path / "out") == {}
 
 
-def test_process__fault_of_one_rank_ends_all(events: Path, run: Run, tmp_path: Path) -> None:
-    broken = copied(events, tmp_path / "broken.evt.h5")
-    event = _break_chunk(broken)
+def test_process__fault_of_one_rank_ends_all(
+    events: Path, failing: tuple[str, str], run: Run, tmp_path: Path
+) -> None:
     (tmp_path / "out").mkdir()
-    result = run(broken, tmp_path / "out/graphs", ranks=3, timeout=60)
-    assert_fault(result, "hit_table", "'integral'")
-    assert _assert_names_rank_and_events(result, event) > 0
+    result = run(events, tmp_path / "out/graphs", *failing, ranks=3, timeout=60)
+    assert _assert_names_rank_and_events(result) > 0
     assert files(tmp_path / "out") == {}
     assert _processes_left(tmp_path / "out/graphs") == []
 
 
 def test_process__fault_of_one_rank_keeps_earlier_output(
-    events: Path, earlier: Path, run: Run, tmp_path: Path
+    events: Path, earlier: Path, failing: tuple[str, str], run: Run
 ) -> None:
-    broken = copied(events, tmp_path / "broken.evt.h5")
-    event = _break_chunk(broken)
     before = files(earlier.parent)
-    result = run(broken, earlier, "--overwrite", "--batch-size", "1", ranks=2, timeout=60)
-    assert_fault(result, "hit_table", "'integral'")
-    assert _assert_names_rank_and_events(result, event) == 1
+    result = run(events, earlier, *failing, "--overwrite", "--batch-size", "1", ranks=2, timeout=60)
+    assert _assert_names_rank_and_events(result) == 1
     assert files(earlier.parent) == before
 
 
