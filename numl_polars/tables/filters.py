@@ -11,8 +11,8 @@ from zlib_ng import zlib_ng
 from numl_polars.tables.damage import DamageError
 
 _ZLIB_FORMAT = 15
-# deflate makes at most 1,032 bytes of one
-_MOST_INFLATED = 1100
+MOST_INFLATED = 1100
+"""Bytes of one byte, at most: deflate makes 1,032."""
 _INFLATE_ERROR = cast(type[Exception], zlib_ng.error)
 
 
@@ -67,7 +67,7 @@ class Filters:
             One of them does not inflate to this number of bytes; `decode` tells which.
         """
         inflate, room = zlib_ng.decompress, num_bytes + 1
-        if any(num_bytes > _MOST_INFLATED * len(chunk) for chunk in stored):
+        if any(num_bytes > MOST_INFLATED * len(chunk) for chunk in stored):
             raise DamageError(f"a chunk cannot inflate to {num_bytes} bytes")
         try:
             chunks = [inflate(chunk, _ZLIB_FORMAT, room) for chunk in stored]
@@ -101,7 +101,7 @@ class Filters:
                 continue
             if size == 0:
                 # room is taken before one byte is inflated
-                if num_bytes > _MOST_INFLATED * len(chunk):
+                if num_bytes > MOST_INFLATED * len(chunk):
                     raise DamageError(f"{len(chunk)} bytes cannot inflate to {num_bytes}")
                 try:
                     # one more, for the inflater asks for more room where it fills all that it has

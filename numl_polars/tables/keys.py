@@ -88,6 +88,9 @@ def from_seq_cnt(table: StoredTable, num_events: int) -> Int64s:
     dataset = table.keys[table.layout.seq_cnt]
     if dataset.ndim != 2 or dataset.shape[1] != 2 or dataset.dtype.kind not in "iu":
         raise WrongKeyError(f"shape {dataset.shape} of {dataset.dtype}, not (events, 2) of int64")
+    if len(dataset) > table.num_rows:
+        # maybe far more than there is memory for
+        raise WrongKeyError(f"{len(dataset)} lines, more than the {table.num_rows} rows of the table")
     lines = _read_key(table, table.layout.seq_cnt, 0, len(dataset)).astype(np.int64)
     events, counts = lines[:, 0], lines[:, 1]
     not_rising = np.flatnonzero(np.diff(events) <= 0)

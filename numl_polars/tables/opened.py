@@ -18,6 +18,7 @@ from numl_polars.errors import InputError
 from numl_polars.schema import EVENT_ID, EVENT_TABLE, TABLES
 from numl_polars.tables.chunks import check_chunks
 from numl_polars.tables.damage import DAMAGE
+from numl_polars.tables.filters import MOST_INFLATED
 from numl_polars.tables.opening import open_hdf5
 from numl_polars.tables.raw_file import KEPT_BYTES, RawFile
 from numl_polars.tables.store import StoredTable, TableDescription, is_group, spelled_out
@@ -143,6 +144,10 @@ class OpenedFile:
             if EVENT_ID in table.damaged:
                 raise InputError(f"{table.where}: column 'event_id' is damaged: {table.damaged[EVENT_ID]}")
             raise InputError(f"{table.where} has no column 'event_id' of shape (events, 3)")
+        if table.event_id.nbytes > MOST_INFLATED * self.raw.num_bytes:
+            raise InputError(
+                f"{table.where} is damaged: {len(table.event_id)} events are more than its file can hold"
+            )
         try:
             check_chunks(table.event_id, self.raw)
             ids: NDArray[Any] = table.event_id[()]

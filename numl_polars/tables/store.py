@@ -20,6 +20,7 @@ from numl_polars.errors import InputError, UnreadableError
 from numl_polars.schema import EVENT_ID, read_as, scalar_names
 from numl_polars.tables.chunks import check_chunks
 from numl_polars.tables.damage import DAMAGE
+from numl_polars.tables.filters import MOST_INFLATED
 from numl_polars.tables.index_layout import NUML, IndexLayout
 from numl_polars.tables.raw_file import RawFile
 from numl_polars.tables.rows import DatasetRows, Reading, read_numbers, run_readings
@@ -27,8 +28,7 @@ from numl_polars.tables.strings import Categories, string_width
 
 _LARGEST_CACHED_CHUNK = 64 << 20
 _FEW_BYTES = 1 << 20
-# deflate makes at most 1,032 bytes of one; rows that were never written take none
-_MOST_INFLATED = 1100
+# rows that were never written take no bytes
 _MUCH = 1 << 30
 
 
@@ -301,7 +301,7 @@ class StoredTable:
 
     def _is_beyond_file(self, dataset: h5py.h5d.DatasetID, num_values: int) -> bool:
         num_bytes = num_values * dataset.dtype.itemsize
-        if self._file is None or num_bytes <= _MOST_INFLATED * self._file.num_bytes + _MUCH:
+        if self._file is None or num_bytes <= MOST_INFLATED * self._file.num_bytes + _MUCH:
             return False
         stored = dataset.get_create_plist()
         return bool(stored.get_layout() != h5py.h5d.VIRTUAL and not stored.get_external_count())

@@ -134,6 +134,29 @@ def test_event_offsets__wrong_seq_is_rebuilt(
         assert offsets_of(path) == right
 
 
+def test_event_offsets__key_of_more_lines_than_there_is_memory_for(
+    tmp_path: Path, tables: dict[str, Table], right: dict[str, list[int]]
+) -> None:
+    path = write_tables(tmp_path / "wrong.h5", tables)
+    with h5py.File(path, "r+") as file:
+        del file["hit_table/event_id.seq_cnt"]
+        file.create_dataset(
+            "hit_table/event_id.seq_cnt", (1 << 45, 2), np.int64, chunks=(1024, 2), maxshape=(None, 2)
+        )
+    with pytest.warns(EventFileWarning, match="'event_id.seq_cnt' is wrong: 35184372088832 lines, more than"):
+        assert offsets_of(path) == right
+
+
+def test_read_ids__more_events_than_there_is_memory_for(tmp_path: Path, tables: dict[str, Table]) -> None:
+    path = write_tables(tmp_path / "wrong.h5", tables)
+    with h5py.File(path, "r+") as file:
+        del file["event_table/event_id"]
+        storage = {"chunks": (1024, 3), "maxshape": (None, 3)}
+        file.create_dataset("event_table/event_id", (1 << 27, 3), np.int32, **storage)
+    with pytest.raises(InputError, match=r"event_table of .* is damaged: 134217728 events are more than"):
+        EventFile(path)
+
+
 def test_event_offsets__wrong_key_without_event_id_is_an_error(
     tmp_path: Path, tables: dict[str, Table]
 ) -> None:

@@ -88,6 +88,8 @@ def assert_ended_well(case: Case, outcome: Outcome) -> None:
     assert not (outcome.changed and (outcome.status or case.command != INDEX)), said
     assert outcome.left == [], said
     assert outcome.megabytes < MOST_MEGABYTES, f"{said}: {outcome.megabytes} MiB"
+    # what is left undone by then would be done to whichever file has the descriptor next
+    assert not any("Exception ignored" in line for line in outcome.stderr), said
     # a fault that nobody foresaw names its exception
     unforeseen = [line for line in outcome.stderr if "--debug shows" in line]
     assert unforeseen == [], said

@@ -115,6 +115,10 @@ def _key_faults(name: str, table: StoredTable, num_rows: int, num_events: int) -
     if dataset.ndim != 2 or dataset.shape[1] != 2 or dataset.dtype.kind not in "iu":
         yield Finding("key-kind", name, SEQ_CNT, detail=f"{dataset.dtype} of {dataset.shape}")
         return
+    if len(dataset) > max(num_rows, num_events):
+        # maybe far more than there is memory for
+        yield Finding("key-kind", name, SEQ_CNT, detail=f"{len(dataset)} lines for {num_rows} rows")
+        return
     lines = _lines(table)
     if isinstance(lines, str):
         yield Finding("key-unreadable", name, SEQ_CNT, detail=lines)
