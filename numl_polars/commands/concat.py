@@ -48,8 +48,8 @@ _MOST_TABLES = 8
     type=click.Choice(["refuse", "null"]),
     default="refuse",
     show_default=True,
-    help="Where files have other tables, columns or sizes of numbers: refuse them, or fill with NaN, -1 and "
-    "empty strings, and take the larger size.",
+    help="Where files have other tables, columns, names of columns or sizes of numbers: refuse them, or fill "
+    "with NaN, -1 and empty strings, take the larger size, and the name that the data model has.",
 )
 @click.option(
     "--keys",

@@ -1,4 +1,4 @@
-"""One schema for the tables of all files: what differs is listed, and refused or filled with nulls."""
+"""One schema for the tables of all files: what differs is listed, and refused, filled or made one."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from numl_polars.tools.concat.datatypes import TypeBytes
 from numl_polars.tools.concat.options import ConcatOptions
 from numl_polars.tools.concat.scan import FileContent, TableContent
 
-_MOST_LISTED = 8
+_MOST_LISTED, _MOST_TOLD = 8, 20
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class JoinedTable:
         Datatype and shape of a row of each column, by name.
     filled
         Files, by column, that have rows but not the column: theirs are nulls.
+    called
+        Names that files have for columns, by file, where they are others than here.
     lines
         int64 (events with rows, 2): event of the output, number of its rows; None where rows do not say
         which event they are of.
@@ -40,12 +42,17 @@ class JoinedTable:
     bounds: NDArray[np.int64]
     columns: dict[str, tuple[TypeBytes, tuple[int, ...]]]
     filled: dict[str, frozenset[int]]
+    called: dict[int, dict[str, str]]
     lines: NDArray[np.int64] | None
 
     @property
     def num_rows(self) -> int:
         """Rows of all files."""
         return int(self.bounds[-1])
+
+    def name_in(self, number: int, column: str) -> str:
+        """What file `number` calls a column."""
+        return self.called.get(number, {}).get(column, column)
 
     def events_of_rows(self, start: int, stop: int) -> NDArray[np.int64]:
         """Event of each row in ``[start, stop)``, int64 (stop - start,), where rows say it."""
@@ -61,15 +68,16 @@ class JoinedTable:
 
 
 class _Differences:
-    """What differs between files: a sentence each, those that can be filled apart from those that cannot."""
+    """What differs between files, a sentence each: what can be filled, be made one, or is refused."""
 
     def __init__(self) -> None:
-        self.fillable: list[str] = []
+        self.missing: list[str] = []
+        self.unequal: list[str] = []
         self.refused: list[str] = []
 
 
 def agree(files: Sequence[FileContent], options: ConcatOptions) -> tuple[dict[str, JoinedTable], list[str]]:
-    """Tables of the output, in the order in which files first have them, and what was filled with nulls.
+    """Tables of the output, in the order in which files first have them, and what is to be told of them.
 
     Raises
     ------
@@ -80,11 +88,21 @@ def agree(files: Sequence[FileContent], options: ConcatOptions) -> tuple[dict[st
     found = _Differences()
     names = dict.fromkeys(name for file in files for name in file.tables)
     tables = {name: _joined_table(name, files, options, found) for name in names}
-    if found.refused or (found.fillable and options.missing == "refuse"):
-        refused = found.refused + (found.fillable if options.missing == "refuse" else [])
-        hint = "; with --missing null what is missing is filled" if not found.refused else ""
-        raise InputError(f"the files differ in {len(refused)} places: {_listed(refused)}{hint}")
-    return tables, found.fillable
+    refused = found.refused + (found.missing + found.unequal if options.missing == "refuse" else [])
+    if refused:
+        places = f"{len(refused)} place{'s' if len(refused) > 1 else ''}"
+        hint = "" if found.refused else f"; --missing null {_remedies(found)}"
+        raise InputError(f"the files differ in {places}: {_listed(refused)}{hint}")
+    told = [f"filled with nulls: {sentence}" for sentence in found.missing]
+    told += [f"made one: {sentence}" for sentence in found.unequal]
+    more = [f"and {len(told) - _MOST_TOLD} more such differences"] if len(told) > _MOST_TOLD else []
+    return tables, told[:_MOST_TOLD] + more
+
+
+def _remedies(found: _Differences) -> str:
+    remedies = ["fills what is missing"] if found.missing else []
+    remedies += ["makes one of what differs"] if found.unequal else []
+    return " and ".join(remedies)
 
 
 def files_in_words(files: Sequence[FileContent]) -> str:
@@ -107,7 +125,7 @@ def _joined_table(
 ) -> JoinedTable:
     without = [file for file in files if name not in file.tables]
     if without:
-        found.fillable.append(f"{name} is missing in {files_in_words(without)}")
+        found.missing.append(f"{name} is missing in {files_in_words(without)}")
     having = {number: file.tables[name] for number, file in enumerate(files) if name in file.tables}
     columns, filled = {}, {}
     for column in dict.fromkeys(column for table in having.values() for column in table.columns):
@@ -115,12 +133,29 @@ def _joined_table(
         place = f"{name}/{column}"
         agreed = _joined_column(place, column, having, files, options, found)
         columns[column] = agreed
+        _tell_names(place, column, having, files, found)
         if missing:
             _tell_missing(place, agreed[0], [files[number] for number in missing], name, found)
             filled[column] = frozenset(number for number in missing if having[number].num_rows)
     rows = np.array([having[number].num_rows if number in having else 0 for number in range(len(files))])
     bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(rows, dtype=np.int64)])
-    return JoinedTable(name, bounds, columns, filled, _joined_lines(having, files))
+    called = {number: table.called for number, table in having.items() if table.called}
+    return JoinedTable(name, bounds, columns, filled, called, _joined_lines(having, files))
+
+
+def _tell_names(
+    place: str,
+    column: str,
+    having: dict[int, TableContent],
+    files: Sequence[FileContent],
+    found: _Differences,
+) -> None:
+    others: dict[str, list[FileContent]] = {}
+    for number, table in having.items():
+        if column in table.called:
+            others.setdefault(table.called[column], []).append(files[number])
+    for name, so_called in others.items():
+        found.unequal.append(f"{place} is called {name} in {files_in_words(so_called)}")
 
 
 def _tell_missing(
@@ -134,7 +169,7 @@ def _tell_missing(
     elif has_rows and datatypes.null_of(type_bytes) is None:
         found.refused.append(f"{sentence}, and {datatypes.described(type_bytes)} has no null")
     else:
-        found.fillable.append(sentence)
+        found.missing.append(sentence)
 
 
 def _joined_column(
@@ -175,7 +210,7 @@ def _joined_column(
     sentence = f"{place} is " + " and ".join(
         f"{datatypes.described(one)} in {files_in_words(kinds[one])}" for one in distinct
     )
-    (found.refused if wide is None else found.fillable).append(sentence)
+    (found.refused if wide is None else found.unequal).append(sentence)
     return wide or types[0], row_shape
 
 

@@ -8,6 +8,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+# integers that a float64 holds exactly
+_EXACT_BYTES = 4
+
 TypeBytes = bytes
 """A datatype as HDF5 encodes it, which can be compared and sent to other ranks."""
 
@@ -104,15 +107,20 @@ def _charset(type_bytes: Sequence[TypeBytes]) -> int:
 
 
 def promoted(type_bytes: Sequence[TypeBytes]) -> TypeBytes | None:
-    """The smallest of these datatypes that holds all values of all; None where none does, or kinds differ."""
+    """A datatype of numbers that holds all values of all, of one of them if it can; None where none does."""
     try:
         dtypes = [numpy_dtype(one) for one in type_bytes]
     except TypeError:
         return None
-    if len({dtype.kind for dtype in dtypes}) > 1 or dtypes[0].kind not in "iuf":
+    if any(dtype.kind not in "iuf" for dtype in dtypes):
         return None
-    widest = max(dtype.itemsize for dtype in dtypes)
-    return next(one for one, dtype in zip(type_bytes, dtypes, strict=True) if dtype.itemsize == widest)
+    whole = np.result_type(*dtypes)
+    if whole.kind == "f" and any(dtype.kind in "iu" and dtype.itemsize > _EXACT_BYTES for dtype in dtypes):
+        return None
+    for one, dtype in zip(type_bytes, dtypes, strict=True):
+        if dtype == whole:
+            return one
+    return bytes(h5py.h5t.py_create(whole.newbyteorder("<")).encode())
 
 
 def differ_in_byte_order(type_bytes: Sequence[TypeBytes]) -> bool:

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from zlib_ng import zlib_ng
 
 from numl_polars.tables.damage import DamageError
-from numl_polars.tools.concat.inputs import Inputs
+from numl_polars.tools.concat.inputs import InputColumn, Inputs
 from numl_polars.tools.concat.plan import Item, OutputColumn, Plan
 from numl_polars.tools.concat.reading import null_rows, read_column, read_objects
 
@@ -84,7 +84,7 @@ class Encoder:
         if number not in column.copied or stop > bounds[number + 1]:
             return None
         is_last = bool(stop == bounds[number + 1])
-        with self._inputs.column(number, column.table, column.name, is_last=is_last) as found:
+        with self._input(number, column, is_last=is_last) as found:
             chunked = found.chunked
             wanted = (0,) if column.gzip else ()
             if chunked is None or chunked.filters.shuffled_bytes != wanted:
@@ -134,7 +134,7 @@ class Encoder:
             is_last = bool(last == table.bounds[number + 1])
             path = self._plan.paths[number]
             with (
-                self._inputs.column(number, column.table, column.name, is_last=is_last) as found,
+                self._input(number, column, is_last=is_last) as found,
                 self._interpreter if found.has_small_chunks else nullcontext(),
             ):
                 block[...] = read_column(
@@ -155,10 +155,16 @@ class Encoder:
                 continue
             is_last = bool(last == table.bounds[number + 1])
             path = self._plan.paths[number]
-            with self._inputs.column(number, column.table, column.name, is_last=is_last) as found:
+            with self._input(number, column, is_last=is_last) as found:
                 texts = read_objects(found, first - begin, last - begin, where=where, path=path)
             block[...] = texts.reshape(block.shape)
         return rows
+
+    def _input(
+        self, number: int, column: OutputColumn, *, is_last: bool
+    ) -> AbstractContextManager[InputColumn]:
+        name = self._plan.tables[column.table].name_in(number, column.name)
+        return self._inputs.column(number, column.table, name, is_last=is_last)
 
     def _pieces(
         self, column: OutputColumn, start: int, stop: int

@@ -121,7 +121,7 @@ def make_plan(files: Sequence[FileContent], options: ConcatOptions, *, num_ranks
     InputError
         The files differ in what may not differ.
     """
-    tables, filled = agree(files, options)
+    tables, told = agree(files, options)
     _check_index(files, tables)
     columns = [column for table in tables.values() for column in _columns(table, files, options)]
     items = _items(columns, options.buffer_bytes // (_ITEM_COPIES * (cores + 2)))
@@ -132,7 +132,7 @@ def make_plan(files: Sequence[FileContent], options: ConcatOptions, *, num_ranks
         tables,
         columns,
         _shares(columns, items, num_ranks),
-        [*_warnings(files), *(f"filled with nulls: {sentence}" for sentence in filled)],
+        [*_warnings(files), *told],
     )
 
 

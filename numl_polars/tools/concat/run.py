@@ -20,6 +20,7 @@ from numl_polars.threads import num_cores
 from numl_polars.timing import Progress
 from numl_polars.tools.concat.encoding import Encoded, Encoder, encoded
 from numl_polars.tools.concat.inputs import Inputs
+from numl_polars.tools.concat.naming import under_one_name
 from numl_polars.tools.concat.options import ConcatOptions
 from numl_polars.tools.concat.plan import Item, Plan, make_plan
 from numl_polars.tools.concat.scan import FileContent, scan_file
@@ -163,7 +164,8 @@ def _planned(
         if faults:
             more = f" (and {len(faults) - 1} more files have faults)" if len(faults) > 1 else ""
             raise InputError(f"{faults[0]}{more}")
-        contents.extend(_in_order([one for one in scanned if isinstance(one, FileContent)], options))
+        files = _in_order([one for one in scanned if isinstance(one, FileContent)], options)
+        contents.extend(under_one_name(files))
         made = make_plan(contents, options, num_ranks=ranks.size, cores=num_cores())
         _tell(made.warnings)
         return made

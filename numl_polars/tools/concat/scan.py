@@ -52,12 +52,15 @@ class TableContent:
     lines
         int64 (events with rows, 2): event within the file, number of its rows; None where rows do not say
         which event they are of.
+    called
+        What the file calls columns that are to have another name.
     """
 
     num_rows: int
     columns: dict[str, ColumnContent]
     storage: dict[str, Storage]
     lines: Int64s | None
+    called: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -120,19 +120,22 @@ def copy_attributes(file: h5py.File, contents: Sequence[FileContent]) -> list[st
     contents
         The inputs, in their order.
     """
-    places: dict[int, list[str]] = {0: ["/"]}
+    places: dict[int, list[tuple[str, str]]] = {0: [("/", "/")]}
     seen: set[str] = set()
     for number, content in enumerate(contents):
         for table, found in content.tables.items():
-            for place in (table, *(f"{table}/{column}" for column in found.columns)):
+            names = ((found.called.get(name, name), name) for name in found.columns)
+            columns = ((f"{table}/{called}", f"{table}/{name}") for called, name in names)
+            for in_file, place in ((table, table), *columns):
                 if place not in seen:
                     seen.add(place)
-                    places.setdefault(number, []).append(place)
+                    places.setdefault(number, []).append((in_file, place))
     failed = []
-    for number, names in places.items():
+    for number, pairs in places.items():
         with open_hdf5(contents[number].path) as source:
-            for name in names:
-                failed += _copy(source[name].attrs, file[name].attrs, f"{name} of {contents[number].path}")
+            for in_file, place in pairs:
+                where = f"{in_file} of {contents[number].path}"
+                failed += _copy(source[in_file].attrs, file[place].attrs, where)
     return failed
 
 

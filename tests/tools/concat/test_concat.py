@@ -265,7 +265,7 @@ def differing(tmp_path: Path, **changes: Any) -> tuple[list[Path], Content]:
 )
 def test_missing_column__is_refused_or_null(tmp_path: Path, without: str, message: str, null: object) -> None:
     paths, content = differing(tmp_path, without=[without])
-    with pytest.raises(InputError, match=rf"differ in 1 places: {message}.*--missing null"):
+    with pytest.raises(InputError, match=rf"differ in 1 place: {message}.*--missing null"):
         concat(paths, tmp_path / "out.h5")
     assert not (tmp_path / "out.h5").exists()
     with pytest.warns(EventFileWarning, match=f"filled with nulls: {without}"):
@@ -301,11 +301,13 @@ def test_missing_table__has_no_rows(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "dtype", "message", "wide"),
     [
-        ("hits/wire", "i8", "hits/wire is int32 in .*a.h5 and int64 in", "i8"),
         ("hits/time", "f4", "hits/time is float64 in .*a.h5 and float32 in", "f8"),
         ("hits/wire", "i2", "hits/wire is int32", "i4"),
-        ("hits/wire", "f4", "hits/wire is int32 in .* and float32 in", None),
-        ("hits/mask", "i4", "hits/mask is uint16", None),
+        ("hits/wire", "f4", "hits/wire is int32 in .* and float32 in", "f8"),
+        ("hits/wire", "i8", "hits/wire is int32 in .* and int64 in", "i8"),
+        ("hits/mask", "i4", "hits/mask is uint16", "i4"),
+        ("hits/mask", "u8", "hits/mask is uint16", "u8"),
+        ("hits/time", "i8", "hits/time is float64 in .* and int64 in", None),
         ("hits/on", "i1", "hits/on is bool in .* and int8 in", None),
     ],
 )
@@ -361,7 +363,7 @@ def test_differences__of_many_files_are_grouped(tmp_path: Path) -> None:
     tables = three_events().tables()
     whole = [write(tmp_path / f"a{number}.h5", tables) for number in range(3)]
     less = [write(tmp_path / f"b{number}.h5", tables, without=["hits/wire"]) for number in range(7)]
-    with pytest.raises(InputError, match=r"differ in 1 places: hits/wire is missing in \S*b0\.h5 and 6 more"):
+    with pytest.raises(InputError, match=r"differ in 1 place: hits/wire is missing in \S*b0\.h5 and 6 more"):
         concat([*whole, *less], tmp_path / "out.h5")
 
 
