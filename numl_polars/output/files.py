@@ -7,7 +7,6 @@ the two renames leaves both whole, under hidden names; the next look at the targ
 
 import ctypes
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ from glob import escape
 from pathlib import Path
 
 from numl_polars.errors import OutputError
+from numl_polars.output.hidden_names import hidden_name, is_abandoned
 
 _ASIDE = "aside"
 
@@ -56,8 +56,8 @@ def unfinished(target: Path, *, overwrite: bool = False, folder: bool = False) -
     """Hidden name in the folder of `target`, under which a whole file is left when the block ends well.
 
     What is written under the name is brought to the disk; `finish` gives it the name of `target`. If the
-    block raises, it is removed. A process that is killed leaves the hidden file, never a visible one.
-    Exceptions of the block pass unchanged.
+    block raises, it is removed. A process that is killed leaves the hidden file, never a visible one, and the
+    next on that machine that writes `target` removes it. Exceptions of the block pass unchanged.
 
     Parameters
     ----------
@@ -74,7 +74,8 @@ def unfinished(target: Path, *, overwrite: bool = False, folder: bool = False) -
         As `check_target`; also if the file cannot be brought to the disk.
     """
     check_target(target, overwrite=overwrite, folder=folder)
-    part = _hidden_name(target, "part")
+    remove_abandoned(target.parent, f".{escape(target.name)}.*.part")
+    part = hidden_name(target, "part")
     try:
         if folder:
             with writing(target):
@@ -112,7 +113,7 @@ def finish(part: Path, target: Path, *, overwrite: bool = False) -> None:
 
 
 def _replace_folder(part: Path, target: Path) -> None:
-    aside = _hidden_name(target, _ASIDE)
+    aside = hidden_name(target, _ASIDE)
     target.rename(aside)
     try:
         part.rename(target)
@@ -148,6 +149,14 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def remove_abandoned(folder: Path, pattern: str) -> None:
+    """Remove what processes that have ended have left unfinished in a folder under names of a pattern."""
+    for path in folder.glob(pattern):
+        if is_abandoned(path):
+            with suppress(OSError):  # it does no harm
+                remove(path)
+
+
 @contextmanager
 def writing(target: Path) -> Iterator[None]:
     """Nothing; a fault of the operating system or of HDF5 in the block is an OutputError naming `target`."""
@@ -162,11 +171,6 @@ def reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno)
     return str(error).partition("\n")[0] or type(error).__name__
-
-
-def _hidden_name(target: Path, kind: str) -> Path:
-    # Ranks on two machines may have one process number in one shared folder, so the number is not enough.
-    return target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.{kind}")
 
 
 def _bring_folder_to_disk(folder: Path) -> None:

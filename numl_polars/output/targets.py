@@ -6,7 +6,7 @@ from glob import escape
 from pathlib import Path
 
 from numl_polars.errors import OptionError, OutputError
-from numl_polars.output.files import check_target, remove
+from numl_polars.output.files import check_target, remove, remove_abandoned
 from numl_polars.output.formats import FORMATS, Format, is_own
 from numl_polars.output.report import report_path
 
@@ -87,9 +87,14 @@ class Targets:
         stale = set(self._earlier_rank_files()).difference(rank_files)
         for path in stale if self.merge else {*stale, self.merged}:
             remove(path)
+        # an earlier run may have had more ranks
+        remove_abandoned(self.stem.parent, self._unfinished)
 
     def remove_unfinished(self) -> None:
         """Remove what ranks of this run were writing."""
-        name = f".{escape(self.stem.name)}.[0-9][0-9][0-9][0-9]{self.format.suffix}.*.part"
-        for path in self.stem.parent.glob(name):
+        for path in self.stem.parent.glob(self._unfinished):
             remove(path)
+
+    @property
+    def _unfinished(self) -> str:
+        return f".{escape(self.stem.name)}.[0-9][0-9][0-9][0-9]{self.format.suffix}.*.part"

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from numl_polars.output.files import (
     unfinished,
     writing,
 )
+from numl_polars.output.hidden_names import hidden_name
 from tests.output.builder import hidden, visible
 
 
@@ -183,3 +186,50 @@ def test_check_target__kind(tmp_path: Path) -> None:
         check_target(tmp_path / "file", overwrite=True, folder=True)
     with pytest.raises(OutputError, match=r"folder exists already; --overwrite replaces it"):
         check_target(tmp_path / "folder", folder=True)
+
+
+# ---- what killed programs leave
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from numl_polars.output.files import unfinished
+with unfinished(Path(sys.argv[1]), folder=sys.argv[2] == "folder") as part:
+    (part / "a" if part.is_dir() else part).write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_unfinished__removes_what_a_killed_process_left(tmp_path: Path, kind: str) -> None:
+    target, other = tmp_path / "out.h5", tmp_path / "more.h5"
+    for path in (target, other):
+        subprocess.run([sys.executable, "-c", KILLED, path, kind], check=False)
+    left = hidden(tmp_path)
+    assert len(left) == 2
+    with pending(target) as part:
+        assert hidden(tmp_path) == [name for name in left if name.startswith(".more.")]
+        part.write_text("whole")
+    assert visible(tmp_path) == ["out.h5"]
+
+
+def test_unfinished__keeps_what_others_may_be_writing(tmp_path: Path) -> None:
+    target = tmp_path / "out.h5"
+    own = hidden_name(target, "part").name
+    machine, _, rest = own.removeprefix(".out.h5.").partition("-")
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    kept = [
+        own,
+        f".out.h5.{machine}-{os.getppid()}-00000000.part",
+        f".out.h5.00000000-{ended.pid}-00000000.part",
+        f".out.h5.{machine}-{ended.pid}-00000000.aside",
+        f".out.h5.{ended.pid}-00000000.part",
+        f".out.h5.mine.{rest}",
+        f".out.h5.{machine}-{10**30}-00000000.part",
+    ]
+    for name in (*kept, f".out.h5.{machine}-{ended.pid}-00000000.part"):
+        (tmp_path / name).touch()
+    with unfinished(target) as part:
+        part.touch()
+        assert hidden(tmp_path) == sorted([*kept, part.name])

@@ -1,5 +1,8 @@
 """The files of a run: what an overwriting run removes, and what it never touches."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +10,7 @@ import h5py
 import pytest
 
 from numl_polars.errors import OptionError, OutputError
+from numl_polars.output.hidden_names import hidden_name
 from numl_polars.output.targets import Targets
 from tests.output.builder import METADATA, write_graphs
 
@@ -39,6 +43,18 @@ def test_remove_stale__earlier_ranks_only(tmp_path: Path) -> None:
     targets = Targets.of(tmp_path / "g", 1, merge=True)
     targets.remove_stale(targets.rank_files)
     assert names(tmp_path) == ["g.0000.h5", "g.2026.h5", "g.h5", "g.more.h5", "gg.0000.h5"]
+
+
+def test_remove_stale__what_ranks_of_a_killed_run_were_writing(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = [hidden_name(tmp_path / name, "part") for name in ("g.0003.h5", "gg.0003.h5")]
+    for path in left:
+        path.with_name(path.name.replace(f"-{os.getpid()}-", f"-{ended.pid}-")).touch()
+    targets = Targets.of(tmp_path / "g", 1, merge=True)
+    targets.remove_stale(targets.rank_files)
+    (kept,) = names(tmp_path)
+    assert kept.startswith(".gg.0003.h5.")
 
 
 def test_remove_stale__merged_file_of_an_earlier_run(tmp_path: Path) -> None:
