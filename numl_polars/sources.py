@@ -50,13 +50,13 @@ def source_paths(sources: Source | Iterable[Source]) -> list[Path]:
 
 def _paths(source: str, folder: Path) -> list[Path]:
     path = folder / source
-    if path.suffix in LIST_ENDINGS and path.is_file():
+    if path.suffix in LIST_ENDINGS and _is_there(path) and path.is_file():
         return _listed(path)
     # a look costs time where there are thousands of files
     if not path.suffix and path.is_dir():
         raise InputError(f"{path} is a folder; a pattern names the files in it: '{path / '*.h5'}'")
     # a file may be named as a pattern
-    if not has_magic(source) or path.exists():
+    if not has_magic(source) or _is_there(path):
         return [path]
     found = sorted(glob(str(path), recursive=True))  # noqa: PTH207  # patterns may be absolute
     if not found:
@@ -80,4 +80,12 @@ def _entry(name: str, path: Path) -> list[Path]:
     if Path(name).suffix in LIST_ENDINGS:
         raise InputError(f"{path} lists {name}, which is a list itself; list its files")
     in_folder = path.parent / name
-    return _paths(name, path.parent if in_folder.exists() or not Path(name).exists() else Path())
+    return _paths(name, path.parent if _is_there(in_folder) or not _is_there(Path(name)) else Path())
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is such a file, as far as its folder may be looked into."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return False

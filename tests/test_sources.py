@@ -7,6 +7,7 @@ import pytest
 
 from numl_polars.errors import InputError
 from numl_polars.sources import source_paths
+from numl_polars.tables.opening import open_hdf5
 
 
 def names(paths: list[Path]) -> list[str]:
@@ -98,3 +99,23 @@ def test_source_paths__folders_are_refused(folder: Path) -> None:
 def test_source_paths__nothing_is_refused() -> None:
     with pytest.raises(InputError, match="no file is given"):
         source_paths([])
+
+
+@pytest.mark.parametrize("kind", ["path", "pattern", "list"])
+def test_source_paths__of_a_folder_that_may_not_be_looked_into(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    def refuse(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    listed = folder / "files.txt"
+    listed.write_text("a.h5\n")
+    monkeypatch.setattr(Path, "exists", refuse)
+    if kind == "pattern":
+        with pytest.raises(InputError, match=r"no file matches \S*/no\*\.h5"):
+            source_paths(folder / "no*.h5")
+        return
+    path = folder / "a.h5" if kind == "path" else listed
+    assert source_paths(path) == [path]
+    with pytest.raises(InputError, match=f"no permission to read {path}"):
+        open_hdf5(path)

@@ -103,6 +103,7 @@ def concat(
     the work.
     """
     from numl_polars.mpi import world
+    from numl_polars.output.report import counted
     from numl_polars.tables.index_layout import IndexLayout
     from numl_polars.tools.concat import concat as run
 
@@ -133,7 +134,7 @@ def concat(
     more += [f"{empty} empty"] if empty else []
     if ranks.rank == 0:
         click.echo(
-            f"{summary.path}: {summary.num_events:,} events of {summary.num_files:,} files "
+            f"{summary.path}: {counted(summary.num_events, 'event')} of {counted(summary.num_files, 'file')} "
             f"({', '.join([rows, *more])}), {summary.num_bytes / 1e6:,.1f} MB, {summary.seconds:,.1f} s, "
             f"{summary.row_bytes / 1e6 / summary.seconds:,.0f} MB/s of rows"
         )

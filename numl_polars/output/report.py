@@ -134,7 +134,7 @@ class RunReport:
         table.add_column(no_wrap=True)
         table.add_column(justify="right", no_wrap=True)
         table.add_column(overflow="fold")
-        table.add_row("[bold]kept[/]", f"{self.num_kept:,}", f"of {_counted(self.num_events, 'event')}")
+        table.add_row("[bold]kept[/]", f"{self.num_kept:,}", f"of {counted(self.num_events, 'event')}")
         if self.num_samples:
             samples = ", ".join(f"{number:,} {name}" for name, number in self.num_samples.items())
             none = self.num_kept - sum(self.num_samples.values())
@@ -147,7 +147,7 @@ class RunReport:
             if report.num_untrained_hits:
                 of_layer = "" if layer == "semantic" else f" in y_{layer}"
                 table.add_row("untrained", f"{report.num_untrained_hits:,}", f"hits, written as -1{of_layer}")
-        rate = f"{self.events_per_second:,.1f} events/s on {_counted(self.num_ranks, 'rank')}"
+        rate = f"{self.events_per_second:,.1f} events/s on {counted(self.num_ranks, 'rank')}"
         table.add_row("time", f"{self.seconds:.1f} s", rate)
         for stage, seconds in self.stages.items():
             slowest = f", {seconds.slowest:.1f} s on the slowest rank" if self.num_ranks > 1 else ""
@@ -157,7 +157,7 @@ class RunReport:
         for path in self.outputs[:_SHOWN_OUTPUTS]:
             table.add_row("output", "", _plain(str(path)))
         if len(self.outputs) > _SHOWN_OUTPUTS:
-            table.add_row("", "", f"and {_counted(len(self.outputs) - _SHOWN_OUTPUTS, 'more file')}")
+            table.add_row("", "", f"and {counted(len(self.outputs) - _SHOWN_OUTPUTS, 'more file')}")
         missing = [
             shown for name, layer in self.layers.items() if (shown := _unlabelled(name, layer)) is not None
         ]
@@ -188,7 +188,7 @@ def _unlabelled(layer_name: str, layer: LayerReport) -> "RenderableType | None":
         texts = ("-" if row[name] is None else _plain(str(row[name])) for name in named)
         table.add_row(f"{row['with_hits']:,}", f"{row['particles']:,}", *texts)
     left = len(found) - _SHOWN_COMBINATIONS
-    more = [f"and {_counted(left, 'more combination')}, all in the report"] if left > 0 else []
+    more = [f"and {counted(left, 'more combination')}, all in the report"] if left > 0 else []
     of_layer = "" if layer_name == "semantic" else f" ({layer_name})"
     title = f"\n[bold]No rule of {_plain(layer.scheme)}{of_layer} labels these particles[/]"
     return Group(title, table, *more)
@@ -212,7 +212,8 @@ def peak_memory_bytes() -> int:
     return peak if sys.platform == "darwin" else 1024 * peak
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """How many of something: 1 file, 2,000 files."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 

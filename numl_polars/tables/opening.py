@@ -26,12 +26,13 @@ def _why_not(path: Path, error: OSError) -> str:
     """Why a file cannot be opened."""
     if error.errno in (EMFILE, ENFILE):
         return f"{path} cannot be opened: too many files are open; `ulimit -n` says how many may be"
+    # before the path is looked at, which may be in a folder that may not be looked into
+    if isinstance(error, PermissionError):
+        return f"no permission to read {path}"
     if not path.exists():
         return f"no such file: {path}"
     if path.is_dir():
         return f"{path} is a folder; an HDF5 file is wanted"
-    if isinstance(error, PermissionError):
-        return f"no permission to read {path}"
     if "truncated" in str(error):
         return f"{path} is truncated: it was not written or copied to its end"
     if not h5py.is_hdf5(path):

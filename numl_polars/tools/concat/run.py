@@ -10,7 +10,7 @@ from pathlib import Path
 from time import perf_counter, sleep
 from typing import Any
 
-from numl_polars.errors import InputError, NumlError, OptionError, RankError
+from numl_polars.errors import InputError, NumlError, OptionError, OutputError, RankError
 from numl_polars.events.file import EventFileWarning
 from numl_polars.mpi import World, world
 from numl_polars.output.files import check_target, finish, remove, unfinished
@@ -141,8 +141,13 @@ def _paths(
     paths = source_paths(sources)
     if any(path.resolve() == target.resolve() for path in paths):
         raise OptionError(f"{target} is both an input and the output")
+    check_target(target, overwrite=True)
+    if target.exists() and not options.replaces:
+        raise OutputError(
+            f"{target}, which is named first, is the output, and exists already; --overwrite replaces it, "
+            "--append adds to it"
+        )
     options = replace(options, append=options.append and target.exists())
-    check_target(target, overwrite=options.replaces)
     return [target, *paths] if options.append else paths, options
 
 

@@ -4,6 +4,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from numl_polars.output.report import counted
 from numl_polars.tools.index.run import IndexedFile, KeyState
 
 
@@ -17,7 +18,7 @@ def shown(file: IndexedFile) -> RenderableType:
     for table in file.tables:
         num_rows = "" if table.obstacle else f"{table.num_rows:,}"
         rows.add_row(table.name, num_rows, *(_said(table.keys[key], file) for key in file.layout.keys))
-    title = Text(f"{file.path}: {file.num_events:,} events")
+    title = Text(f"{file.path}: {counted(file.num_events, 'event')}")
     return Group(title, rows, *(Text(line) for line in notes(file)), Text(closing(file)), Text())
 
 
@@ -42,7 +43,8 @@ def closing(file: IndexedFile) -> str:
     rebuilt = sum(key.is_written and key.state != "missing" for key in keys)
     right = sum(key.state == "right" and not key.is_written for key in keys)
     would = "would be " if file.is_dry_run and added + rebuilt else ""
-    line = f"{right} keys are right, {added} {would}added, {rebuilt} {would}rebuilt"
+    of_right = f"{right} {'key is' if right == 1 else 'keys are'} right"
+    line = f"{of_right}, {added} {would}added, {rebuilt} {would}rebuilt"
     if file.num_bytes:
         line += f"; the file grew by {file.num_bytes:,} bytes"
     if file.num_unused_bytes and not file.is_dry_run:

@@ -140,7 +140,10 @@ def test_command__fault_of_one_rank_ends_all(folder: Path) -> None:
 
 def test_command__overwrites_only_when_asked(folder: Path) -> None:
     (folder / "there.h5").write_text("mine")
-    assert_fault(run("there.h5", "run0.h5", cwd=folder), "there.h5 exists already; --overwrite replaces it")
+    assert_fault(
+        run("there.h5", "run0.h5", cwd=folder),
+        "there.h5, which is named first, is the output, and exists already; --overwrite",
+    )
     assert (folder / "there.h5").read_text() == "mine"
     assert run("there.h5", "run0.h5", "--overwrite", cwd=folder).returncode == 0
     assert_fault(run("text.h5", "run0.h5", "--append", cwd=folder), "text.h5 is not an HDF5 file")

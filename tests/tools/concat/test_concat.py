@@ -459,7 +459,10 @@ def test_fault__columns_of_unequal_length(tmp_path: Path) -> None:
 
 
 def test_fault__output(tmp_path: Path, pair: tuple[Path, Path]) -> None:
-    with pytest.raises(OutputError, match=r"a\.h5 exists already"):
+    with pytest.raises(
+        OutputError,
+        match=r"a\.h5, which is named first, is the output, and exists already; --overwrite .*, --append",
+    ):
         concat(pair[1], pair[0])
     for append in (False, True):
         with pytest.raises(OptionError, match=r"a\.h5 is both an input and the output"):
