@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +15,11 @@ from numl_polars.errors import NumlError, OptionError, RankError
 from numl_polars.mpi import World, launched
 from numl_polars.timing import Progress
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
 DONE, FAULT, USAGE = 0, 1, 2
+_PIPE_WIDTH = 1000
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
@@ -53,6 +57,42 @@ class EventRange(click.ParamType[slice]):
 def names(text: str) -> tuple[str, ...]:
     """The names of a list with commas."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def plane_options(text: str | None) -> dict[str, tuple[str, ...] | tuple[int, ...]]:
+    """Options of a detector that ``--planes`` gives: names, and numbers where ``NAME=NUMBER`` says them."""
+    if text is None:
+        return {}
+    pairs = [name.partition("=") for name in names(text)]
+    called = tuple(name.strip() for name, _, _ in pairs)
+    if not any(equals for _, equals, _ in pairs):
+        return {"planes": called}
+    numbers = tuple(number.strip() for _, _, number in pairs)
+    if not all(number.isdecimal() for number in numbers):
+        raise click.BadParameter(
+            f"{text!r}: give all planes as NAME=NUMBER, or as NAME", param_hint="--planes"
+        )
+    return {"planes": called, "plane_numbers": tuple(map(int, numbers))}
+
+
+def hit_coordinates(text: str | None) -> str | tuple[str, ...] | None:
+    """Coordinates of hits that ``--coordinates`` gives: a word, or three columns."""
+    return text if text is None or "," not in text else names(text)
+
+
+def print_section(section: "RenderableType") -> None:
+    """Print what rich draws: to a terminal by its width, to a pipe in whole lines without padding."""
+    from rich.console import Console
+
+    console = Console()
+    if console.is_terminal:
+        console.print(section)
+        return
+    console = Console(width=_PIPE_WIDTH)
+    with console.capture() as captured:
+        console.print(section)
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip())
 
 
 @contextmanager

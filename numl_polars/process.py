@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from numl_polars.command import Bytes, EventRange, command_line, names, progress_bar
+from numl_polars.command import (
+    Bytes,
+    EventRange,
+    command_line,
+    hit_coordinates,
+    names,
+    plane_options,
+    print_section,
+    progress_bar,
+)
 
 if TYPE_CHECKING:
     from numl_polars.output.report import RunReport
@@ -235,8 +244,8 @@ def process_command(
         "position": position,
         "detailed_truth": detailed_truth,
         "detector": detector,
-        **_planes(planes),
-        "coordinates": coordinates if coordinates is None or "," not in coordinates else names(coordinates),
+        **plane_options(planes),
+        "coordinates": hit_coordinates(coordinates),
         "planes_per_tpc": planes_per_tpc or None,
         "node_features": None if node_features is None else names(node_features),
         "lower_bound": lower_bound,
@@ -276,9 +285,6 @@ def _is_given(name: str) -> bool:
     return source is not click.core.ParameterSource.DEFAULT
 
 
-_PIPE_WIDTH = 1000
-
-
 def _print_summaries(reports: "Mapping[str, RunReport]") -> None:
     for name, report in reports.items():
         if name:
@@ -286,38 +292,7 @@ def _print_summaries(reports: "Mapping[str, RunReport]") -> None:
         if not report.num_kept:
             none = "" if report.num_events else f", the range holds none of {report.input['events']:,}"
             click.echo(f"No events left after selection{none}: the output holds no object.")
-        _print_summary(report)
-
-
-def _print_summary(report: "RunReport") -> None:
-    from rich.console import Console
-
-    console = Console()
-    if console.is_terminal:
-        console.print(report.render())
-        return
-    # a pipe has no width: paths come out whole, and lines without padding
-    console = Console(width=_PIPE_WIDTH)
-    with console.capture() as captured:
-        console.print(report.render())
-    for line in captured.get().splitlines():
-        click.echo(line.rstrip())
-
-
-def _planes(text: str | None) -> dict[str, tuple[str, ...] | tuple[int, ...]]:
-    """Names of planes, and their numbers where ``NAME=NUMBER`` says them."""
-    if text is None:
-        return {}
-    pairs = [name.partition("=") for name in names(text)]
-    planes = tuple(name.strip() for name, _, _ in pairs)
-    if not any(equals for _, equals, _ in pairs):
-        return {"planes": planes}
-    numbers = tuple(number.strip() for _, _, number in pairs)
-    if not all(number.isdecimal() for number in numbers):
-        raise click.BadParameter(
-            f"{text!r}: give all planes as NAME=NUMBER, or as NAME", param_hint="--planes"
-        )
-    return {"planes": planes, "plane_numbers": tuple(map(int, numbers))}
+        print_section(report.render())
 
 
 def _limit(text: str) -> float | None:

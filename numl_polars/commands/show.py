@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-_PIPE_WIDTH = 1000
+from numl_polars.command import print_section
 
 EXAMPLES = """\b
 Examples:
@@ -42,8 +42,6 @@ def show(
 
     EVENT is an index (negative from the end), run/subrun/event, or the name of an object, r1_sr0_evt5.
     """
-    from rich.console import Console
-
     from numl_polars.events.file import open_events
     from numl_polars.labels.outside.loading import load_particle_labels
     from numl_polars.tools.show import find_event
@@ -52,12 +50,4 @@ def show(
     scheme = load_particle_labels(particle_labels)
     with open_events(file) as events:
         section = run(events, find_event(events, event), scheme=scheme, rows=rows, depth=depth, table=table)
-        console = Console()
-        if console.is_terminal:
-            console.print(section)
-            return
-        console = Console(width=_PIPE_WIDTH)
-        with console.capture() as captured:
-            console.print(section)
-    for line in captured.get().splitlines():
-        click.echo(line.rstrip())
+    print_section(section)
