@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from numl_polars.command import Bytes, names, progress_bar
+from numl_polars.command import Bytes, hit_coordinates, plane_options, print_section, progress_bar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numl_polars.detectors import Detector
     from numl_polars.tools.validate import FileReport
 
 DONE, UNREADABLE, ERRORS, WARNINGS = 0, 1, 3, 4
-_PIPE_WIDTH = 1000
 
 EXAMPLES = """\b
 Exit status:
@@ -28,6 +28,7 @@ Examples:
   numl-polars validate run.evt.h5
   numl-polars validate "runs/*.h5" --quick
   numl-polars validate run.evt.h5 --json > report.json
+  numl-polars validate run.evt.h5 --detector icarus --coordinates local
   mpirun -n 16 numl-polars validate merged.h5 --particle-labels simple
 """
 
@@ -44,11 +45,25 @@ Examples:
     help="Scheme whose rules are to label each particle, as of numl-polars process; none for no scheme.",
 )
 @click.option(
+    "--detector",
+    default=None,
+    metavar="NAME",
+    help="The detector that the files are of: uboone, dune, icarus, sbnd, argoneut, or a TOML file that "
+    "describes yours. It says columns, planes and TPCs, as far as no option does.",
+)
+@click.option(
     "--planes",
-    default="u,v,y",
-    show_default=True,
-    metavar="N|NAMES",
-    help="Wire planes that there are: how many, or their names.",
+    default=None,
+    metavar="NAMES",
+    help="Wire planes that there are, in the order of their numbers in the file, or with them: u=0,y=2.  "
+    "[default: as many as the file has, or those of the detector]",
+)
+@click.option(
+    "--coordinates",
+    default=None,
+    metavar="WHICH",
+    help="Columns of hit plane, wire and time, as of numl-polars process.  [default: auto, or those of the "
+    "detector]",
 )
 @click.option("--quick", is_flag=True, help="Read keys and the event table, and no other rows.")
 @click.option("--columns", is_flag=True, help="Show each column with its dtype and storage.")
@@ -56,7 +71,7 @@ Examples:
 @click.option(
     "--batch-size",
     type=Bytes(),
-    default="16MB",
+    default="32MB",
     show_default=True,
     metavar="BYTES",
     help="Rows that a rank holds at a time.",
@@ -71,7 +86,9 @@ Examples:
 def validate(
     files: tuple[Path, ...],
     particle_labels: str,
-    planes: str,
+    detector: str | None,
+    planes: str | None,
+    coordinates: str | None,
     quick: bool,
     columns: bool,
     as_json: bool,
@@ -90,9 +107,7 @@ def validate(
     from numl_polars.sources import source_paths
     from numl_polars.tools.validate import validate as run
 
-    num_planes = int(planes) if planes.strip().isdecimal() else len(names(planes))
-    if not num_planes:
-        raise click.BadParameter(f"{planes!r} names no plane", param_hint="--planes")
+    known = _detector(detector, planes, coordinates)
     scheme = load_particle_labels(particle_labels)
     ranks = world()
 
@@ -102,7 +117,7 @@ def validate(
                 report = run(
                     path,
                     scheme=scheme,
-                    num_planes=num_planes,
+                    detector=known,
                     quick=quick,
                     batch_bytes=batch_size,
                     progress=advance,
@@ -116,6 +131,16 @@ def validate(
         return
     found = _print_json(reports()) if as_json else _print_sections(reports(), columns=columns)
     raise click.exceptions.Exit(_status(found, strict=strict))
+
+
+def _detector(detector: str | None, planes: str | None, coordinates: str | None) -> "Detector | None":
+    """The detector as a graph would have it of these options; None if none is given."""
+    from numl_polars.objects.hit_graph import HitGraph
+
+    if detector is planes is coordinates is None:
+        return None
+    graph = HitGraph(detector=detector, **plane_options(planes), coordinates=hit_coordinates(coordinates))  # type: ignore[arg-type]
+    return graph.geometry
 
 
 def _status(reports: "list[FileReport]", *, strict: bool) -> int:
@@ -135,23 +160,11 @@ def _print_json(reports: "Iterator[FileReport]") -> "list[FileReport]":
 
 
 def _print_sections(reports: "Iterator[FileReport]", *, columns: bool) -> "list[FileReport]":
-    from rich.console import Console
-
-    console = Console()
     found: list[FileReport] = []
     for report in reports:
         if found:
             click.echo()
-        section = report.render(columns=columns)
-        if console.is_terminal:
-            console.print(section)
-        else:
-            # a pipe has no width: lines come out whole
-            wide = Console(width=_PIPE_WIDTH)
-            with wide.capture() as captured:
-                wide.print(section)
-            for line in captured.get().splitlines():
-                click.echo(line.rstrip())
+        print_section(report.render(columns=columns))
         found.append(report)
     if len(found) > 1:
         worst = sum(bool(report.count("error")) for report in found)
@@ -160,6 +173,6 @@ def _print_sections(reports: "Iterator[FileReport]", *, columns: bool) -> "list[
             f"\n{len(found)} files: {worst} with errors, {warned} with warnings, "
             f"{len(found) - worst - warned} without either"
         )
-    else:
+    elif found[0].findings:
         click.echo(found[0].summary)
     return found

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from numl_polars.detectors import Detector
 from numl_polars.generations import generation
 from numl_polars.labels.schemes.standard import StandardLabels
 from numl_polars.tools.validate import FileReport, validate
@@ -40,7 +41,17 @@ def events() -> list[Event]:
 
 
 def intact() -> Tables:
-    return join(events(), IDS)
+    return join([event | light(event) for event in events()], IDS)
+
+
+def light(event: Event) -> Event:
+    """Two flashes, photomultipliers and optical hits, of each of which the second belongs to the first."""
+    ids = np.arange(2 if len(event["hit_table"]["hit_id"]) else 0, dtype=np.int32)
+    return {
+        "opflash_table": {"flash_id": ids},
+        "opflashsumpe_table": {"sumpe_id": ids, "flash_id": ids[::-1].copy()},
+        "ophit_table": {"hit_id": ids, "sumpe_id": ids[::-1].copy()},
+    }
 
 
 def checked(path: Path, **options: Any) -> FileReport:
@@ -181,7 +192,7 @@ FAULTS: dict[str, tuple[Callable[[Tables], None], tuple[Any, ...]]] = {
         ("unequal-lengths", "hit_table", "rms", 1, None, None, None),
     ),
     "order of events": (_swap_events, ("event-order", "hit_table", "event_id", 1, 2, 21, None)),
-    "split": (_split_event, ("split-event", "hit_table", "event_id", 1, 0, 0, None)),
+    "split": (_split_event, ("split-event", "hit_table", "event_id", 1, 0, ROWS - 1, None)),
     "unknown event": (
         _in_turn(_without("hit_table", *NO_KEYS), _set("hit_table", "event_id", slice(0, 12), (9, 9, 9))),
         ("unknown-event", "hit_table", "event_id", 12, None, 0, (9, 9, 9)),
@@ -252,9 +263,39 @@ FAULTS: dict[str, tuple[Callable[[Tables], None], tuple[Any, ...]]] = {
     ),
     "table without events": (
         _in_turn(_without("edep_table", *NO_KEYS, "event_id")),
-        ("without-events", "edep_table", None, 1, None, None, None),
+        ("keys-beyond-repair", "edep_table", None, 1, None, None, None),
+    ),
+    "repeated flash": (
+        _set("opflash_table", "flash_id", 5, 0),
+        ("repeated-flash-id", "opflash_table", "flash_id", 1, 3, 5, 0),
+    ),
+    "repeated photomultiplier": (
+        _set("opflashsumpe_table", "sumpe_id", 5, 0),
+        ("repeated-sumpe-id", "opflashsumpe_table", "sumpe_id", 1, 3, 5, 0),
+    ),
+    "photomultiplier without flash": (
+        _set("opflashsumpe_table", "flash_id", slice(2, 4), (-1, 9)),
+        ("sum-without-flash", "opflashsumpe_table", "flash_id", 1, 2, 3, 9),
+    ),
+    "optical hit without photomultiplier": (
+        _set("ophit_table", "sumpe_id", slice(2, 4), (-1, 9)),
+        ("optical-hit-without-sum", "ophit_table", "sumpe_id", 1, 2, 3, 9),
     ),
 }  # fmt: skip
+# what else follows from some of them
+FOLLOWS = {
+    "a line a row": ["key-sum"],
+    "key counts": ["key-sum"],
+    "order of events": ["keys-beyond-repair"],
+    "split": ["keys-beyond-repair"],
+    "unknown event": ["keys-beyond-repair"],
+    "repeated hit": ["deposit-without-hit", "spacepoint-without-hit"],
+    "spacepoint without hit": ["spacepoint-without-hit"],
+    "no rule": ["unknown-pdg"],
+    "no PDG code": ["unlabelled"],
+    "repeated flash": ["sum-without-flash"],
+    "repeated photomultiplier": ["optical-hit-without-sum"],
+}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -276,9 +317,92 @@ def test_validate__fault_is_found(fault: str, tmp_path: Path) -> None:
     )
     if event is not None and kind != "wide-event-id":
         assert found.triple == (IDS[event] if kind != "repeated-event" else IDS[0])
+    assert sorted(one.kind for one in report.findings if one is not found) == FOLLOWS.get(fault, [])
     order = [SEVERITIES.index(one.about.severity) for one in report.findings]
     assert order == sorted(order)
     assert path.read_bytes() == before
+
+
+def test_validate__table_of_ones_own_without_events(tmp_path: Path) -> None:
+    path = write_tables(tmp_path / "e.h5", intact() | {"pots": {"pot": np.ones(7)}})
+    assert kinds(checked(path)) == ["without-events"]
+
+
+def test_validate__planes_and_names_of_the_detector(tmp_path: Path) -> None:
+    tables = intact()
+    tables["particle_table"]["pdg_code"] = tables["particle_table"].pop("type")
+    tables["particle_table"]["pdg_code"][1] = 0
+    path = write_tables(tmp_path / "e.h5", tables)
+    assert "not-processable" in kinds(checked(path))
+    toml = tmp_path / "mine.toml"
+    toml.write_text('planes = {u = 0, y = 2}\n[columns.particle_table]\ntype = "pdg_code"\n')
+    report = checked(path, detector=toml)
+    assert kinds(report) == ["unknown-plane", "unlabelled", "unknown-pdg"]
+    plane, _, code = report.findings
+    assert (plane.column, plane.count, plane.row, plane.value) == ("local_plane", sum(SIZES), 4, 1)
+    # the column's name in the file
+    assert (code.column, code.row, code.value) == ("pdg_code", 1, 0)
+
+
+def test_validate__which_plane_column_counts(tmp_path: Path) -> None:
+    tables = intact()
+    hits = tables["hit_table"]
+    hits["global_plane"] = np.array([b"u", b"V", b"y"], "S8")[hits["local_plane"]]
+    hits["global_plane"][7] = b"w"
+    hits["global_wire"], hits["global_time"] = hits["local_wire"], hits["local_time"]
+    path = write_tables(tmp_path / "e.h5", tables)
+    assert kinds(checked(path)) == []
+    found = only(checked(path, detector=Detector(coordinates="global")), "unknown-plane")
+    assert (found.column, found.count, found.row, found.value) == ("global_plane", 1, 7, "w")
+
+
+@pytest.mark.parametrize(
+    ("detector", "columns", "wrong"),
+    [
+        (Detector(), ("tpc", "Cryostat"), {}),
+        (Detector(tpcs=4), ("tpc", "Cryostat"), {"tpc": (2, 4), "Cryostat": (1, 1)}),
+        (Detector(tpcs=2, cryostats=2), ("tpc",), {"tpc": (2, 4)}),
+        (Detector(tpcs=2, cryostats=2), ("tpc", "Cryostat"), {"tpc": (3, 2)}),
+    ],
+)
+def test_validate__chambers_of_the_detector(
+    detector: Detector, columns: tuple[str, ...], wrong: dict[str, tuple[int, int]], tmp_path: Path
+) -> None:
+    tables = intact()
+    own = {"tpc": np.zeros(ROWS, np.int32), "Cryostat": np.zeros(ROWS, np.int32)}
+    own["tpc"][3:7] = (2, 4, 1, -1)
+    own["Cryostat"][5] = 1
+    del tables["hit_table"]["tpc"]
+    tables["hit_table"] |= {name: own[name] for name in columns}
+    report = checked(write_tables(tmp_path / "e.h5", tables), detector=detector)
+    found = {one.column: (one.count, one.value) for one in report.findings if one.kind == "unknown-chamber"}
+    assert found == wrong
+
+
+def test_validate__two_views(tmp_path: Path) -> None:
+    own = [two_views(event) for event in events()]
+    path = write_events(tmp_path / "e.h5", own, IDS)
+    report = checked(path)
+    assert kinds(report) == ["other-planes"]
+    assert report.findings[0].count == 2
+    assert kinds(checked(path, detector="argoneut")) == []
+    own[2]["hit_table"]["local_plane"][3] = 2
+    own[2]["spacepoint_table"]["hit_id"][1, 1] = 99
+    report = checked(write_events(tmp_path / "f.h5", own, IDS))
+    assert kinds(report) == ["spacepoint-without-hit", "unknown-plane", "other-planes"]
+    assert report.findings[0].column == "hit_id_1"
+
+
+def two_views(event: Event) -> Event:
+    """The event without its third plane."""
+    kept = event["hit_table"]["local_plane"] < 2
+    deposits = np.isin(event["edep_table"]["hit_id"], event["hit_table"]["hit_id"][kept])
+    points = event["spacepoint_table"]
+    return event | {
+        "hit_table": {name: values[kept] for name, values in event["hit_table"].items()},
+        "edep_table": {name: values[deposits] for name, values in event["edep_table"].items()},
+        "spacepoint_table": points | {"hit_id": points["hit_id"][:, :2]},
+    }
 
 
 def test_validate__repeated_particle(tmp_path: Path) -> None:
@@ -447,7 +571,7 @@ def test_validate__exit_statuses_and_summary(faulty: Path, tmp_path: Path) -> No
     result = command("validate", good, warned, faulty)
     assert result.returncode == 3
     assert result.stdout.splitlines()[-1] == "3 files: 1 with errors, 1 with warnings, 1 without either"
-    assert "hit_table/rms: 1 values that are NaN or infinite" in result.stdout
+    assert "hit_table/rms: 1 value that is NaN or infinite" in result.stdout
     strict = command("validate", warned, "--strict")
     assert strict.returncode == 4
     cut = tmp_path / "cut.h5"
@@ -472,6 +596,6 @@ def test_generation__of_columns() -> None:
 
 
 def test_kinds__say_what_to_do() -> None:
-    assert all(kind.sentence and kind.remedy for kind in KINDS.values())
+    assert all(kind.one and kind.remedy for kind in KINDS.values())
     severities = [SEVERITIES.index(kind.severity) for kind in KINDS.values()]
     assert severities == sorted(severities)

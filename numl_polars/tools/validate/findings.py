@@ -51,7 +51,8 @@ class Finding:
         """The example in words."""
         words = []
         if self.event is not None:
-            words.append(f"event {self.event}" + (f" {self.triple}" if self.triple else ""))
+            name = "/".join(map(str, self.triple or ()))
+            words.append(f"event {self.event}" + (f" ({name})" if name else ""))
         if self.row is not None:
             words.append(f"row {self.row}")
         text = ", ".join(words)

@@ -10,7 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from numl_polars.tools.validate.contents import TableContents, is_key, string_storage
+from numl_polars.schema import KEY_COLUMNS
+from numl_polars.tools.validate.contents import ColumnContents, TableContents, is_key, string_storage
 from numl_polars.tools.validate.findings import Finding
 from numl_polars.tools.validate.kinds import SEVERITIES, Severity
 
@@ -121,7 +122,7 @@ def _finding_as_json(finding: Finding) -> dict[str, Any]:
         "table": finding.table,
         "column": finding.column,
         "count": finding.count,
-        "about": kind.sentence,
+        "about": kind.counted(finding.count),
         "remedy": kind.remedy,
         "example": {
             "event": finding.event,
@@ -139,27 +140,21 @@ def _margin(part: RenderableType) -> RenderableType:
 
 def _contents(tables: list[TableContents]) -> Table:
     shown = Table(box=None, pad_edge=False)
-    for title in ("table", "rows", "columns", "storage", "MB", "in memory", "keys"):
+    for title in ("table", "rows", "cols", "storage", "MB", "raw MB", "keys"):
         is_text = title in ("table", "storage", "keys")
         shown.add_column(title, justify="left" if is_text else "right")
     for table in tables:
         num_columns = sum(not is_key(column.name) for column in table.columns)
         shown.add_row(
             Text(_printable(table.name)), f"{table.rows:,}", str(num_columns), Text(_storage(table)),
-            f"{table.stored_bytes / 1e6:,.1f}", f"{table.num_bytes / 1e6:,.1f}",
-            " ".join(key.removeprefix("event_id.") for key in table.keys) or "none",
+            f"{table.stored_bytes / 1e6:,.1f}", f"{table.num_bytes / 1e6:,.1f}", _keys(table),
         )  # fmt: skip
     return shown
 
 
 def _storage(table: TableContents) -> str:
     """How most of a table's columns are stored."""
-    kinds = [
-        " ".join(filter(None, (column.layout, column.compression)))
-        + (f", {column.chunk_rows:,} rows" if column.chunk_rows else "")
-        for column in table.columns
-        if not is_key(column.name)
-    ]
+    kinds = [_column_storage(column) for column in table.columns if not is_key(column.name)]
     if not kinds:
         return ""
     usual = max(kinds, key=kinds.count)
@@ -167,15 +162,25 @@ def _storage(table: TableContents) -> str:
     return usual + (f" (+{others})" if others else "")
 
 
+def _column_storage(column: ColumnContents) -> str:
+    if column.chunk_rows is None:
+        return " ".join(filter(None, (column.layout, column.compression)))
+    return f"{column.compression or 'chunks'}, {column.chunk_rows:,} rows"
+
+
+def _keys(table: TableContents) -> str:
+    if len(table.keys) == len(KEY_COLUMNS):
+        return "both"
+    return "".join(key.removeprefix("event_id.") for key in table.keys) or "none"
+
+
 def _columns(table: TableContents) -> Table:
     shown = Table(box=None, pad_edge=False)
     for title in (_printable(table.name), "dtype", "width", "storage", "MB"):
         shown.add_column(Text(title), justify="right" if title in ("width", "MB") else "left")
     for column in table.columns:
-        chunks = f"{column.chunk_rows:,} rows" if column.chunk_rows else None
-        storage = ", ".join(filter(None, (column.layout, chunks, column.compression)))
         shown.add_row(
-            Text(_printable(column.name)), column.dtype, str(column.width), storage,
+            Text(_printable(column.name)), column.dtype, str(column.width), _column_storage(column),
             f"{column.stored_bytes / 1e6:,.2f}",
         )  # fmt: skip
     return shown
@@ -186,7 +191,7 @@ def _finding(finding: Finding, file: str) -> RenderableType:
     where = "/".join(filter(None, (finding.table, finding.column)))
     first = Text(f"{kind.severity}: ", style=_COLOURS[kind.severity])
     first.append(f"{_printable(where)}: " if where else "", style="default")
-    first.append(f"{finding.count:,} {kind.sentence}", style="default")
+    first.append(kind.counted(finding.count), style="default")
     lines = [first]
     if finding.example:
         lines.append(Text(f"  {'first: ' if finding.row is not None else ''}{_printable(finding.example)}"))

@@ -7,22 +7,24 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from numl_polars.detectors import Detector, load_detector
 from numl_polars.errors import InputError, NumlError, RankError
 from numl_polars.events.partition import balanced_ranges, batch_ranges
 from numl_polars.generations import generation
 from numl_polars.labels.combinations import concat_combinations
 from numl_polars.labels.particle_scheme import ParticleScheme
 from numl_polars.mpi import World, world
-from numl_polars.objects.hit_graph import HitGraph
+from numl_polars.objects.hit_places import HitPlaces
 from numl_polars.overlap import overlapped
 from numl_polars.pipeline import compile_kernels
 from numl_polars.tables.damage import damage_told
-from numl_polars.tables.opened import OpenedFile
+from numl_polars.tables.opened import OpenedFile, Renamed
 from numl_polars.tables.store import StoredTable
 from numl_polars.threads import num_cores
 from numl_polars.timing import Progress
 from numl_polars.tools.validate.contents import column_lengths, storage_faults, table_contents, usual_rows
 from numl_polars.tools.validate.findings import Finding, Findings
+from numl_polars.tools.validate.places import hit_places
 from numl_polars.tools.validate.report import FileReport
 from numl_polars.tools.validate.rows import TableRows, belonging_faults, column_faults, read_rows
 from numl_polars.tools.validate.structure import event_ids, length_faults, member_faults, table_offsets
@@ -31,7 +33,7 @@ from numl_polars.tools.validate.truth import TruthChecks
 
 Int64s = NDArray[np.int64]
 
-BATCH_BYTES = 16_000_000
+BATCH_BYTES = 32_000_000
 _BLOCK_ROWS = 1 << 16
 
 
@@ -60,6 +62,10 @@ class Plan:
     ----------
     report
         What is known before rows are read.
+    places
+        Where hits are by the detector; None where its columns are not there.
+    renamed
+        By table, names under which columns are read, by what the file calls them.
     ids
         int32 (events, 3): run, subrun, event.
     offsets
@@ -71,6 +77,8 @@ class Plan:
     """
 
     report: FileReport
+    places: HitPlaces | None
+    renamed: Renamed
     ids: NDArray[np.int32]
     offsets: Mapping[str, Int64s]
     unread: Mapping[str, frozenset[str]]
@@ -81,7 +89,7 @@ def validate(
     path: str | Path,
     *,
     scheme: ParticleScheme | None = None,
-    num_planes: int = 3,
+    detector: str | Path | Detector | None = None,
     quick: bool = False,
     batch_bytes: int = BATCH_BYTES,
     progress: Progress | None = None,
@@ -95,8 +103,10 @@ def validate(
         The file.
     scheme
         Particles that no rule of it labels are told; by default none are.
-    num_planes
-        Wire planes that there are; hits on others are told.
+    detector
+        Name, TOML file or description of the detector that the file is of: what its columns are called, which
+        planes there are, and in which chambers; hits elsewhere are told. By default planes u, v and y, or as
+        many as a spacepoint table with numbered planes has, and any chamber.
     quick
         Read keys and the event table, and no other rows.
     batch_bytes
@@ -113,13 +123,18 @@ def validate(
 
     Raises
     ------
+    OptionError
+        There is no such detector.
     RankError
         A rank met a fault of its own.
     """
+    known = None if detector is None else load_detector(detector)
     ranks = ranks if ranks is not None else world()
     path = Path(path)
     try:
-        plan = ranks.on_first(damage_told(path)(lambda: _plan(path, scheme, quick, batch_bytes, ranks.size)))
+        plan = ranks.on_first(
+            damage_told(path)(lambda: _plan(path, scheme, known, quick, batch_bytes, ranks.size))
+        )
     except InputError as error:
         return unreadable(path, Finding("unreadable-file", detail=str(error)), quick=quick)
     report = plan.report
@@ -127,7 +142,7 @@ def validate(
         ranks.on_first(compile_kernels)
         compile_kernels()
         findings = Findings(report.findings)
-        checks = TruthChecks(scheme, num_planes)
+        checks = TruthChecks(scheme, plan.places)
         try:
             own = _check_rows(path, plan, checks, ranks.rank, progress)
         except (NumlError, OSError, RuntimeError, ValueError, MemoryError) as error:
@@ -148,17 +163,23 @@ def unreadable(path: Path, finding: Finding, *, quick: bool = False) -> FileRepo
     return FileReport(str(path), size, findings=[finding], quick=quick)
 
 
-def _plan(path: Path, scheme: ParticleScheme | None, quick: bool, batch_bytes: int, num_ranks: int) -> Plan:
-    with open_tables(path) as opened:
+def _plan(
+    path: Path,
+    scheme: ParticleScheme | None,
+    detector: Detector | None,
+    quick: bool,
+    batch_bytes: int,
+    num_ranks: int,
+) -> Plan:
+    renamed = {} if detector is None else detector.renamed
+    with open_tables(path, renamed) as opened:
         tables = opened.tables
         report = FileReport(str(path), path.stat().st_size, quick=quick)
         report.tables = [table_contents(table) for table in tables.values()]
-        report.generation = generation(Listing(path, tables).all_columns)
-        found = [*member_faults(opened), *storage_faults(tables)]
-        try:
-            HitGraph(particle_labels=scheme, event_labels=None).columns(Listing(path, tables))
-        except NumlError as error:
-            found.append(Finding("not-processable", detail=str(error)))
+        listing = Listing(path, tables)
+        report.generation = generation(listing.all_columns)
+        places, faults = hit_places(listing, scheme, detector)
+        found = [*member_faults(opened), *storage_faults(tables), *faults]
         ids, faults = event_ids(opened)
         found += faults
         report.events = len(ids)
@@ -188,7 +209,7 @@ def _plan(path: Path, scheme: ParticleScheme | None, quick: bool, batch_bytes: i
                 rows = pieces[-1].stop - start
                 weights.append(rows * _num_row_bytes(tables[name]))
     ranges = balanced_ranges(np.array(weights, np.int64), num_ranks)
-    return Plan(report, ids, offsets, unread, [pieces[start:stop] for start, stop in ranges])
+    return Plan(report, places, renamed, ids, offsets, unread, [pieces[start:stop] for start, stop in ranges])
 
 
 def _num_row_bytes(table: StoredTable) -> int:
@@ -208,7 +229,7 @@ def _check_rows(
     path: Path, plan: Plan, checks: TruthChecks, rank: int, progress: Progress | None
 ) -> Findings:
     findings = Findings()
-    with open_tables(path) as opened:
+    with open_tables(path, plan.renamed) as opened:
 
         def read(piece: Piece) -> tuple[Piece, dict[str, TableRows], list[Finding]]:
             batch: dict[str, TableRows] = {}
@@ -235,7 +256,12 @@ def _rows(opened: OpenedFile, plan: Plan, name: str, piece: Piece) -> tuple[Tabl
         start, stop, offsets = int(own[0]), int(own[-1]), own - own[0]
     columns, faults = read_rows(opened.tables[name], start, stop, plan.unread[name])
     first_event = piece.start if piece.table is None else 0
-    return TableRows(name, columns, stop - start, start, offsets, first_event, plan.ids), faults
+    stored_as = {
+        column.name: column.dataset
+        for column in opened.tables[name].columns.values()
+        if column.width == 1 and column.name != column.dataset
+    }
+    return TableRows(name, columns, stop - start, start, offsets, first_event, plan.ids, stored_as), faults
 
 
 def _faults(piece: Piece, batch: Mapping[str, TableRows], checks: TruthChecks) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from numl_polars.errors import InputError
-from numl_polars.schema import EVENT_ID, EVENT_TABLE, SEQ, SEQ_CNT
+from numl_polars.schema import EVENT_ID, EVENT_TABLE, SEQ, SEQ_CNT, TABLES
 from numl_polars.tables.damage import DAMAGE
 from numl_polars.tables.keys import event_offsets, seq_cnt_lines
 from numl_polars.tables.opened import OpenedFile
@@ -90,17 +90,19 @@ def table_offsets(name: str, table: StoredTable, ids: Ids) -> tuple[Int64s | Non
     """Rows of every event, None where they cannot be told; and what is wrong with the table's keys."""
     num_rows = usual_rows(table)
     if name != EVENT_TABLE and table.event_id is None and not table.keys:
-        return None, [Finding("without-events", name)]
+        if name not in TABLES:
+            return None, [Finding("without-events", name)]
+        return None, [Finding("keys-beyond-repair", name, detail="it has neither event_id nor keys")]
     found = list(_key_faults(name, table, num_rows, len(ids)))
     if name == EVENT_TABLE:
         offsets = np.arange(len(ids) + 1)
         return offsets, [*found, *_against_lines(name, table, offsets, found)]
-    if not table.keys and num_rows:
-        found.append(Finding("no-keys", name))
     try:
         offsets = event_offsets(table, ids, lambda _: None)
     except (InputError, MemoryError, *DAMAGE) as error:
         return None, [*found, *_why_beyond_repair(name, table, ids, str(error))]
+    if not table.keys and num_rows:
+        found.append(Finding("no-keys", name))
     return offsets, [*found, *_against_lines(name, table, offsets, found)]
 
 
@@ -202,10 +204,10 @@ def _why_beyond_repair(name: str, table: StoredTable, ids: Ids, message: str) ->
         )  # fmt: skip
     split = np.flatnonzero((num_events > 0) & (num_runs > num_events))
     if split.size:
-        run = int(np.flatnonzero(np.isin(of_run, split))[0])
-        event = int(first_event[of_run[run]])
+        one = int(of_run[np.isin(of_run, split)][0])
+        event, again = int(first_event[one]), int(np.flatnonzero(of_run == one)[num_events[one]])
         yield Finding(
-            "split-event", name, EVENT_ID, split.size, event, triple(ids[event]), row=int(starts[run])
+            "split-event", name, EVENT_ID, split.size, event, triple(ids[event]), row=int(starts[again])
         )
     known = np.flatnonzero((num_events[of_run] == 1) & (num_runs[of_run] == 1))
     events = first_event[of_run[known]]

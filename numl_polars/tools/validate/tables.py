@@ -8,19 +8,21 @@ import polars as pl
 from numl_polars.errors import InputError
 from numl_polars.schema import EVENT_INDEX
 from numl_polars.tables.damage import DAMAGE
-from numl_polars.tables.opened import OpenedFile
+from numl_polars.tables.opened import OpenedFile, Renamed
 from numl_polars.tables.store import StoredTable
 
 
-def open_tables(path: Path) -> OpenedFile:
+def open_tables(path: Path, renamed: Renamed) -> OpenedFile:
     """The file with those tables whose columns can be listed; others are among its damaged members.
+
+    `renamed` is as of `OpenedFile`.
 
     Raises
     ------
     InputError
         It cannot be opened, or its members cannot be listed.
     """
-    file = OpenedFile(path)
+    file = OpenedFile(path, renamed)
     for name, table in list(file.tables.items()):
         try:
             _ = table.datasets

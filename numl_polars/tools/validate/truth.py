@@ -1,5 +1,6 @@
 """What is wrong between the tables of an event: identifiers, trees of particles, planes, labels."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,15 +13,35 @@ from numl_polars.errors import LabelError
 from numl_polars.labels.combinations import unlabelled_combinations
 from numl_polars.labels.forest import IDENTIFIERS, Forest
 from numl_polars.labels.particle_scheme import FAULTS, Labelled, ParticleScheme
-from numl_polars.schema import EVENT_TABLE, HIT_COORDINATES, SPACEPOINT_HITS
+from numl_polars.objects.hit_places import HitPlaces
+from numl_polars.objects.parts.optical_joins import FLASHES, PULSES, SUMS
+from numl_polars.schema import EVENT_TABLE
 from numl_polars.tools.validate.findings import Finding
+from numl_polars.tools.validate.places import POINTS, misplaced_hits
 from numl_polars.tools.validate.rows import TableRows
 
 Int64s = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-PARTICLES, HITS, DEPOSITS, POINTS = "particle_table", "hit_table", "edep_table", "spacepoint_table"
-_CODES = ("type", "g4_pdg")
+PARTICLES, HITS, DEPOSITS = "particle_table", "hit_table", "edep_table"
+_CODE = "type"
+
+IDENTIFIER_OF = {
+    "repeated-hit-id": (HITS, "hit_id"),
+    "repeated-g4-id": (PARTICLES, "g4_id"),
+    "repeated-flash-id": (FLASHES, "flash_id"),
+    "repeated-sumpe-id": (SUMS, "sumpe_id"),
+}
+"""Columns that name rows of a table within their event, by the kind of fault that a name is there twice."""
+REFERENCES: Mapping[str, tuple[str, str, str, int | None]] = {
+    "deposit-without-hit": (DEPOSITS, "hit_id", HITS, None),
+    "deposit-without-particle": (DEPOSITS, "g4_id", PARTICLES, None),
+    "sum-without-flash": (SUMS, "flash_id", FLASHES, -1),
+    "optical-hit-without-sum": (PULSES, "sumpe_id", SUMS, -1),
+}
+"""Columns that name rows of another table, and what names none, by the kind of fault that it is not there."""
+# of three planes by name, of others by number
+_SPACEPOINT_HIT = re.compile("hit_id(_.+)?")
 
 
 @dataclass(eq=False)
@@ -31,8 +52,8 @@ class TruthChecks:
     ----------
     scheme
         Labels particles; None for none.
-    num_planes
-        Wire planes that there are.
+    places
+        Where hits are, None where the file does not say.
 
     Attributes
     ----------
@@ -41,45 +62,31 @@ class TruthChecks:
     """
 
     scheme: ParticleScheme | None
-    num_planes: int
+    places: HitPlaces | None
     combinations: list[pl.DataFrame] = field(default_factory=list)
 
     def faults(self, batch: Mapping[str, TableRows]) -> Iterator[Finding]:
         """What is wrong in a batch, of whose tables those are there that could be read."""
-        if HITS in batch:
-            yield from self._hit_faults(batch[HITS])
-        with_deposits = None
-        if DEPOSITS in batch:
-            for column, table, kind in (
-                ("hit_id", HITS, "deposit-without-hit"),
-                ("g4_id", PARTICLES, "deposit-without-particle"),
-            ):
-                yield from _absent(batch, DEPOSITS, column, table, column, kind)
-            with_deposits = _with_deposits(batch)
+        for kind, (table, column) in IDENTIFIER_OF.items():
+            if table in batch:
+                yield from _repeated(batch[table], column, kind)
+        for kind, (table, column, of_table, none) in REFERENCES.items():
+            if table in batch:
+                yield from _absent(batch, table, column, of_table, column, kind, none=none)
         if POINTS in batch:
-            for column in SPACEPOINT_HITS:
+            for column in filter(_SPACEPOINT_HIT.fullmatch, batch[POINTS].columns):
                 yield from _absent(batch, POINTS, column, HITS, "hit_id", "spacepoint-without-hit", none=-1)
+        if HITS in batch and self.places is not None:
+            yield from misplaced_hits(batch[HITS], self.places)
         if PARTICLES in batch:
             yield from _unknown_codes(batch[PARTICLES])
-            yield from self._tree_faults(batch, with_deposits)
+            yield from self._tree_faults(batch)
 
-    def _hit_faults(self, hits: TableRows) -> Iterator[Finding]:
-        hit_id = hits.integers("hit_id")
-        if hit_id is not None:
-            yield from _repeated(hits, "hit_id", hit_id, "repeated-hit-id")
-        present = [columns[0] for columns in HIT_COORDINATES if columns[0] in hits.columns]
-        plane = hits.integers(present[0]) if present else None
-        if plane is not None:
-            unknown = np.flatnonzero((plane < 0) | (plane >= self.num_planes))
-            if unknown.size:
-                yield hits.finding("unknown-plane", present[0], unknown, plane)
-
-    def _tree_faults(self, batch: Mapping[str, TableRows], with_deposits: Bools | None) -> Iterator[Finding]:
+    def _tree_faults(self, batch: Mapping[str, TableRows]) -> Iterator[Finding]:
         rows = batch[PARTICLES]
         g4_id, parent_id = rows.integers("g4_id"), rows.integers("parent_id")
         if g4_id is None or parent_id is None or not rows.num_rows:
             return
-        yield from _repeated(rows, "g4_id", g4_id, "repeated-g4-id")
         wanted = {} if self.scheme is None else self.scheme.columns
         others = {
             name: batch[name].frame([*wanted[name]])
@@ -95,7 +102,7 @@ class TruthChecks:
         if circles.size:
             yield rows.finding("circle", "parent_id", circles, parent_id)
         if self.scheme is not None and self._has_all(self.scheme, batch):
-            yield from self._unlabelled(self.scheme, forest, rows, with_deposits)
+            yield from self._unlabelled(self.scheme, forest, batch)
 
     def _has_all(self, scheme: ParticleScheme, batch: Mapping[str, TableRows]) -> bool:
         return all(
@@ -104,8 +111,9 @@ class TruthChecks:
         )
 
     def _unlabelled(
-        self, scheme: ParticleScheme, forest: Forest, rows: TableRows, with_deposits: Bools | None
+        self, scheme: ParticleScheme, forest: Forest, batch: Mapping[str, TableRows]
     ) -> Iterator[Finding]:
+        rows = batch[PARTICLES]
         try:
             decision = scheme.decide(forest)
         except LabelError as error:
@@ -119,18 +127,19 @@ class TruthChecks:
             return
         shown = rows.frame(["type", "start_process", "end_process"])
         labelled = Labelled(forest, semantic, semantic, fault, decision)
-        touched = np.zeros(rows.num_rows, np.bool_) if with_deposits is None else with_deposits
-        self.combinations.append(unlabelled_combinations(labelled, shown, touched))
+        self.combinations.append(unlabelled_combinations(labelled, shown, _with_deposits(batch)))
         values = shown.row(int(places[0]), named=True)
         about = ", ".join(f"{name} {value}" for name, value in values.items() if name != "event_index")
         yield rows.finding("unlabelled", None, places, detail=about)
 
 
-def _repeated(rows: TableRows, column: str, values: Int64s, kind: str) -> Iterator[Finding]:
+def _repeated(rows: TableRows, column: str, kind: str) -> Iterator[Finding]:
     """Events in which a value occurs twice; the first value that does is the example."""
     from numl_polars.labels.ancestry import has_repeats
 
-    assert rows.offsets is not None
+    values = rows.integers(column)
+    if values is None or rows.offsets is None:
+        return
     events = np.flatnonzero(has_repeats(rows.offsets, values))
     if events.size:
         start, stop = rows.offsets[events[0]], rows.offsets[events[0] + 1]
@@ -174,27 +183,24 @@ def _matched(
     return matched
 
 
-def _with_deposits(batch: Mapping[str, TableRows]) -> Bools | None:
+def _with_deposits(batch: Mapping[str, TableRows]) -> Bools:
     """Whether a particle has a deposit in a hit, bool (particles,)."""
+    touched = np.zeros(batch[PARTICLES].num_rows, np.bool_)
     particle = _matched(batch, DEPOSITS, "g4_id", PARTICLES, "g4_id")
     hit = _matched(batch, DEPOSITS, "hit_id", HITS, "hit_id")
-    if particle is None or hit is None:
-        return None
-    touched = np.zeros(batch[PARTICLES].num_rows, np.bool_)
-    touched[particle[(particle >= 0) & (hit >= 0)]] = True
+    if particle is not None and hit is not None:
+        touched[particle[(particle >= 0) & (hit >= 0)]] = True
     return touched
 
 
 def _unknown_codes(rows: TableRows) -> Iterator[Finding]:
     """Particles whose PDG code the numbering scheme has not."""
-    name = next((name for name in _CODES if rows.integers(name) is not None), None)
-    if name is None:
+    values = rows.integers(_CODE)
+    if values is None:
         return
-    values = rows.integers(name)
-    assert values is not None
     unknown = [code for code in pl.Series(values).unique().to_list() if not _is_code(code)]
     if unknown:
-        yield rows.finding("unknown-pdg", name, np.flatnonzero(np.isin(values, unknown)), values)
+        yield rows.finding("unknown-pdg", _CODE, np.flatnonzero(np.isin(values, unknown)), values)
 
 
 @cache
