@@ -107,14 +107,17 @@ def show(
     event = events[index]
     run, subrun, number = event.event_id
     heading = f"{event.object_name(0)}: event {index} of {events.name}"
+    if len(events.paths) > 1:
+        path = events.file_of(index)
+        heading += f", event {index - int(events.file_starts[events.paths.index(path)])} of {path}"
     parts: list[RenderableType] = [Text(f"{heading}, run {run}, subrun {subrun}, event {number}")]
     if table is not None:
         if table not in events.tables:
             raise InputError(f"{events.name} has no table {table!r} (has {', '.join(events.tables)})")
-        return Group(*parts, *_table(event, table, rows, event.column_names(table), width=None))
+        return Group(*parts, *_table(event, table, rows, _columns(event, table), width=None))
     for name in events.tables:
         try:
-            parts += _table(event, name, rows, _key_columns(event, name), width=_WIDTH)
+            parts += _table(event, name, rows, _columns(event, name), width=_WIDTH)
         except InputError as error:
             parts.append(Text(f"\n{name}: {error}"))
     if scheme is not None and "particle_table" in events.tables:
@@ -129,17 +132,15 @@ def _tree(scheme: ParticleScheme, event: Event, depth: int | None) -> str:
         return f"no tree of particles: {error}"
 
 
-def _key_columns(event: Event, table: str) -> list[str]:
-    """Columns that the schema knows, in its order; of other tables all."""
+def _columns(event: Event, table: str) -> list[str]:
+    """Columns that the schema knows, in its order, then others; without those that say the event."""
     present = [name for name in event.column_names(table) if name not in _NUMBERS]
-    if table not in TABLES:
-        return present
     known = [
         name
-        for column in TABLES[table].columns
+        for column in (TABLES[table].columns if table in TABLES else ())
         for name in (column.name, *(column.name + suffix for suffix in column.components))
     ]
-    return [name for name in known if name in present]
+    return [*(name for name in known if name in present), *(name for name in present if name not in known)]
 
 
 def _table(

@@ -1,7 +1,9 @@
 """``numl-polars show``: which event is meant, and what is shown of it."""
 
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -10,6 +12,7 @@ from numl_polars.events.file import EventFile
 from numl_polars.labels.schemes.standard import StandardLabels
 from numl_polars.tools.show import find_event, show
 from tests.builder import simple_event, without_rows, write_events
+from tests.tools.test_validate import command
 
 IDS = [(1, 0, 5), (1, 0, 6), (1, 2, 5), (4, 0, 1)]
 
@@ -79,6 +82,38 @@ def test_show__one_table_alone(events: EventFile) -> None:
     assert "hit_table" not in text
     with pytest.raises(InputError, match="no table 'hits'"):
         shown(events, 0, table="hits")
+
+
+def test_show__known_columns_first_then_others(tmp_path: Path) -> None:
+    event = simple_event(2)
+    event["hit_table"]["angle"] = np.arange(6, dtype=np.float32)
+    points = event["spacepoint_table"]
+    points["hit_id"] = points["hit_id"][:, :2]
+    with EventFile(write_events(tmp_path / "e.h5", [event])) as events:
+        text = shown(events, 0)
+        alone = shown(events, 0, table="hit_table")
+    assert "hit_id  integral" in alone
+    assert re.search(r"local_time +angle", alone)
+    assert "position_z  hit_id_0  hit_id_1" in text
+
+
+def test_show__event_of_several_files(tmp_path: Path) -> None:
+    for name, run in (("a.h5", 1), ("b.h5", 2)):
+        write_events(tmp_path / name, [simple_event(2)] * 3, [(run, 0, n) for n in range(3)])
+    result = command("show", tmp_path / "a.h5", tmp_path / "b.h5", "2/0/1", "--rows", "0")
+    assert result.stdout.splitlines()[0].endswith(f"event 1 of {tmp_path / 'b.h5'}, run 2, subrun 0, event 1")
+    assert "r2_sr0_evt1: event 4 of" in result.stdout
+    assert result.returncode == 0
+
+
+def test_show__names_of_the_detector(tmp_path: Path) -> None:
+    event = simple_event(2)
+    event["particle_table"]["pdg_code"] = event["particle_table"].pop("type")
+    write_events(tmp_path / "e.h5", [event])
+    (tmp_path / "mine.toml").write_text('[columns.particle_table]\ntype = "pdg_code"\n')
+    result = command("show", tmp_path / "e.h5", "-1", "--detector", tmp_path / "mine.toml")
+    assert "mu- 13 (g4_id 1)" in result.stdout
+    assert command("show", tmp_path / "e.h5", "-1", "--dept", "3").returncode == 2
 
 
 def test_show__event_without_rows(events: EventFile) -> None:

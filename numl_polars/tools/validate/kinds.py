@@ -55,7 +55,8 @@ _REWRITE = "write the table again from its source"
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("unreadable-file", "error", "the file cannot be opened", None, _COPY),
+        Kind("unreadable-file", "error", "the file cannot be opened", None,
+             "see whether path and permissions are right, or copy it again from where it came"),
         Kind("no-events", "error", "it cannot be told which events there are", None, _COPY),
         Kind("wide-event-id", "error", "event whose numbers take more than 32 bits",
              "events whose numbers take more than 32 bits", "renumber the events"),
