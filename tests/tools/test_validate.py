@@ -1,6 +1,8 @@
 """``numl-polars validate``: each kind of fault is found, counted, and shown by its first example."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,9 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from numl_polars.commands.simulate import DETECTORS as SIMULATED
 from numl_polars.detectors import Detector
 from numl_polars.generations import generation
 from numl_polars.labels.schemes.standard import StandardLabels
+from numl_polars.tools.simulate import simulate
 from numl_polars.tools.validate import FileReport, validate
 from numl_polars.tools.validate.findings import Finding
 from numl_polars.tools.validate.kinds import KINDS, SEVERITIES
@@ -356,6 +360,17 @@ def test_validate__which_plane_column_counts(tmp_path: Path) -> None:
     assert (found.column, found.count, found.row, found.value) == ("global_plane", 1, 7, "w")
 
 
+@pytest.mark.parametrize("name", SIMULATED)
+def test_validate__simulated_files_have_nothing_wrong(name: str, tmp_path: Path) -> None:
+    layout = ("fresh", "merged", "contiguous")[SIMULATED.index(name) % 3]
+    path = tmp_path / "e.h5"
+    simulate(path, events=3, detector=name, seed=1, layout=layout)  # type: ignore[arg-type]
+    presets = {"two-views": "argoneut", "dune-2023": "dune", "dune-2024": "dune"}
+    detector = presets.get(name, name.partition("-")[0])
+    assert kinds(checked(path, detector=detector)) == []
+    assert kinds(checked(path)) == (["other-planes"] if name == "two-views" else [])
+
+
 @pytest.mark.parametrize(
     ("detector", "columns", "wrong"),
     [
@@ -524,9 +539,14 @@ def test_validate__identifiers_as_a_plain_loop_counts_them(
     assert counts == expected
 
 
-def command(*arguments: object) -> "subprocess.CompletedProcess[str]":
+def command(*arguments: object, path: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    """The command's end; modules are looked for in `path` first."""
     line = [sys.executable, "-m", "tests.tools.cli", *map(str, arguments)]
-    return subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
+    paths = [str(path or ""), os.environ.get("PYTHONPATH", "")]
+    return subprocess.run(
+        line, capture_output=True, text=True, timeout=120, check=False,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -572,8 +592,12 @@ def test_validate__exit_statuses_and_summary(faulty: Path, tmp_path: Path) -> No
     assert result.returncode == 3
     assert result.stdout.splitlines()[-1] == "3 files: 1 with errors, 1 with warnings, 1 without either"
     assert "hit_table/rms: 1 value that is NaN or infinite" in result.stdout
-    strict = command("validate", warned, "--strict")
+    # pandas, where it is installed, takes longer to import than all else
+    (tmp_path / "modules/pandas").mkdir(parents=True)
+    (tmp_path / "modules/pandas/__init__.py").write_text("import sys; sys.stderr.write('pandas')")
+    strict = command("validate", warned, "--strict", path=tmp_path / "modules")
     assert strict.returncode == 4
+    assert strict.stdout.splitlines()[-1] == "1 warning"
     cut = tmp_path / "cut.h5"
     cut.write_bytes(good.read_bytes()[:-100])
     unreadable = command("validate", cut, good)
@@ -597,5 +621,8 @@ def test_generation__of_columns() -> None:
 
 def test_kinds__say_what_to_do() -> None:
     assert all(kind.one and kind.remedy for kind in KINDS.values())
+    page = (Path(__file__).parents[2] / "docs/files.md").read_text()
+    table = page.partition("| severity | kinds |")[2].partition("\n\n")[0]
+    assert re.findall("`(.*?)`", table) == list(KINDS)
     severities = [SEVERITIES.index(kind.severity) for kind in KINDS.values()]
     assert severities == sorted(severities)
