@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from numl_polars.commands.simulate import DETECTORS as SIMULATED
 from numl_polars.detectors import Detector
 from numl_polars.generations import generation
+from numl_polars.labels.expressions import pdg
+from numl_polars.labels.rules import Rule
 from numl_polars.labels.schemes.standard import StandardLabels
 from numl_polars.tools.simulate import simulate
 from numl_polars.tools.validate import FileReport, validate
@@ -34,6 +36,7 @@ from tests.builder import (
     write_tables,
 )
 from tests.conftest import Run
+from tests.labels.particles import scheme_of
 
 Tables = dict[str, Table]
 SIZES = (4, 0, 5, 3, 6)
@@ -437,6 +440,14 @@ def test_validate__unlabelled_kinds_are_counted(tmp_path: Path) -> None:
     assert report.unlabelled.select("type", "particles", "with_hits").rows() == [(12345678, 2, 2)]
     assert only(report, "unlabelled").count == 2
     assert "unlabelled" not in kinds(validate(write_tables(tmp_path / "f.h5", tables)))
+
+
+def test_validate__scheme_that_cannot_be_applied(tmp_path: Path) -> None:
+    odd = scheme_of(Rule("odd", when=pdg.str.starts_with("1")))
+    path = write_tables(tmp_path / "e.h5", intact())
+    found = only(validate(path, scheme=odd, batch_bytes=1), "scheme-fails")
+    assert (found.table, found.count) == ("particle_table", 1)
+    assert "rule 0 (odd)" in (found.detail or "")
 
 
 def test_validate__unreadable_rows_do_not_hide_others(tmp_path: Path) -> None:

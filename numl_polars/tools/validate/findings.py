@@ -71,11 +71,12 @@ class Findings:
             self.add(finding)
 
     def add(self, finding: Finding) -> None:
-        """Count a finding; of several in one place, the first added is the example."""
+        """Count a finding, if its kind is counted; of several in one place, the first is the example."""
         place = (finding.kind, finding.table, finding.column)
         before = self._found.get(place)
         if before is not None:
-            finding = replace(before, count=before.count + finding.count)
+            more = finding.count if finding.about.many is not None else 0
+            finding = replace(before, count=before.count + more)
         self._found[place] = finding
 
     def __iter__(self) -> Iterator[Finding]:

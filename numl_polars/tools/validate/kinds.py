@@ -57,7 +57,8 @@ KINDS: dict[str, Kind] = {
     for kind in (
         Kind("unreadable-file", "error", "the file cannot be opened", None,
              "see whether path and permissions are right, or copy it again from where it came"),
-        Kind("no-events", "error", "it cannot be told which events there are", None, _COPY),
+        Kind("no-events", "error", "it cannot be told which events there are", None,
+             "see whether it is a NuML event file, or copy it again from where it came"),
         Kind("wide-event-id", "error", "event whose numbers take more than 32 bits",
              "events whose numbers take more than 32 bits", "renumber the events"),
         Kind("damaged-table", "error", "the table cannot be opened", None, _COPY),
@@ -79,6 +80,8 @@ KINDS: dict[str, Kind] = {
              None, _REWRITE),
         Kind("not-processable", "error", "a table or column that a graph needs is not there",
              None, "if it has another name, say so by --detector, here and for numl-polars process"),
+        Kind("scheme-fails", "error", "the scheme cannot label particles", None,
+             "mend it, or give another by --particle-labels"),
         Kind("key-kind", "warning", "its shape or type is not that of such a key", None, _REBUILD),
         Kind("key-line-a-row", "warning", "it has one line a row, not one an event", None, _REBUILD),
         Kind("key-order", "warning", "line whose event does not come after that of the line before",

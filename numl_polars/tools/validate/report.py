@@ -86,7 +86,10 @@ class FileReport:
         """A section for people; with `columns`, each column with its storage."""
         parts: list[RenderableType] = [Text(_printable(self.file), style="bold")]
         if self.is_readable:
-            facts = [f"{self.events:,} events", f"{self.num_bytes / 1e6:,.1f} MB"]
+            facts = [
+                f"{self.events:,} event{'' if self.events == 1 else 's'}",
+                f"{self.num_bytes / 1e6:,.1f} MB",
+            ]
             facts.append(self.generation or "no known generation")
             facts.append(", ".join(string_storage(self.tables)) or "no strings")
             parts += [Text("  " + "; ".join(facts)), _margin(_contents(self.tables))]
@@ -153,8 +156,11 @@ def _contents(tables: list[TableContents]) -> Table:
 
 
 def _storage(table: TableContents) -> str:
-    """How most of a table's columns are stored."""
-    kinds = [_column_storage(column) for column in table.columns if not is_key(column.name)]
+    """How most of a table's columns are stored, and how many other ways there are."""
+    columns = [column for column in table.columns if not is_key(column.name)]
+    # chunks of as many values have fewer rows of wide columns
+    narrow = [column for column in columns if column.width == 1]
+    kinds = [_column_storage(column) for column in narrow or columns]
     if not kinds:
         return ""
     usual = max(kinds, key=kinds.count)

@@ -117,7 +117,7 @@ class TruthChecks:
         try:
             decision = scheme.decide(forest)
         except LabelError as error:
-            yield Finding("unlabelled", PARTICLES, detail=str(error))
+            yield Finding("scheme-fails", PARTICLES, detail=str(error))
             return
         semantic = forest.scatter(decision.semantic)
         fault = np.where((forest.unreached < 0) & (semantic < 0), FAULTS.index("unlabelled"), -1)
