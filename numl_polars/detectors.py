@@ -66,6 +66,9 @@ class Detector:
         Time of what drifts from x = 0 at once, and cm of drift in a tick, where time is counted in ticks.
     drift_us
         Time that charge drifts at most, us.
+    pmts
+        Number of photomultipliers, whose channels are numbered through the cryostats, as many in each. None
+        where it is not known.
 
     Raises
     ------
@@ -91,12 +94,18 @@ class Detector:
     zero_tick: float | None = None
     tick_cm: float | None = None
     drift_us: float | None = None
+    pmts: int | None = None
 
     def __post_init__(self) -> None:
         _check_planes(self.planes, self.plane_numbers)
         _check_coordinates(self.coordinates)
         if self.cryostats < 1 or (self.tpcs is not None and self.tpcs < 1):
             raise OptionError(f"detector {self.name}: {self.cryostats} cryostats of {self.tpcs} TPCs")
+        if self.pmts is not None and (self.pmts < 1 or self.pmts % self.cryostats):
+            raise OptionError(
+                f"detector {self.name}: {self.pmts} photomultipliers in {self.cryostats} cryostats; each has "
+                "as many"
+            )
         if self.planes_per_tpc and self.tpcs is None:
             raise OptionError(
                 f"planes per TPC: {self.name} does not say how many TPCs there are; give a detector that "
@@ -199,6 +208,7 @@ DETECTORS: dict[str, Detector] = {
             tick_us=0.4,
             zero_tick=850.0,
             drift_us=960.0,
+            pmts=360,
         ),
         Detector(
             name="sbnd",
@@ -309,6 +319,7 @@ _KINDS: Mapping[str, tuple[str, Any]] = {
     ),
     "cryostats": ("a whole number", _is_count),
     "tpcs": ("a whole number", _is_count),
+    "pmts": ("a whole number", _is_count),
     "planes_per_tpc": ("true or false", lambda one: isinstance(one, bool)),
     "tpc_offsets": ("pairs [wire, time]", _all(_is_range)),
     "extents": (f"two {_RANGES} for each plane", _all(lambda one: _all(_is_range)(one) and len(one) == 2)),

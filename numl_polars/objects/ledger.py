@@ -46,7 +46,7 @@ REASONS: dict[str, str] = {
     "deposit_without_hit": "deposits name hits that are not there and are left out",
     "deposit_without_particle": "deposits name particles that are not there",
     "repeated_flash_id": "a flash_id occurs twice in the event; photomultipliers are joined to the first",
-    "repeated_sumpe_id": "a sumpe_id occurs twice in the event; optical hits are joined to the first",
+    "repeated_sumpe_id": "a sumpe_id occurs twice in a flash; optical hits are joined to the first",
     "sum_without_flash": "photomultipliers name flashes that are not there and are joined to none",
     "optical_hit_without_sum": "optical hits name sums that are not there and are joined to none",
     "pmt_without_position": "the position of photomultipliers is not known, or no number",

@@ -1,5 +1,6 @@
 """Light: nodes and edges against an oracle, over identifiers of every kind, and in the real file."""
 
+import math
 import statistics
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tests.builder import Event, simple_event, without_rows, write_events
 from tests.objects.light import OF_FLASH, OF_PULSE, light
 
 CLOCK: dict[str, Any] = {"tick": 0.5, "trigger_tick": 800.0, "drift_time": 1000.0}
+TWO_CRYOSTATS = nl.Detector(cryostats=2, tpcs=1, pmts=4)
 
 
 def optical_event(rng: np.random.Generator, *, hits: int = 3, **options: Any) -> Event:
@@ -27,23 +29,73 @@ def optical_event(rng: np.random.Generator, *, hits: int = 3, **options: Any) ->
     missing = rng.random(event["spacepoint_table"]["hit_id"].shape) < 0.4
     event["spacepoint_table"]["hit_id"][missing] = rng.choice([-1, 999], int(missing.sum()))
     event["hit_table"]["local_time"][rng.random(3 * hits) < 0.1] = np.nan
+    event["hit_table"]["Cryostat"] = rng.integers(-1, 3, 3 * hits).astype(np.int32)
     return event | light(rng, **options)
 
 
-def build(path: Path, events: list[Event], **options: Any) -> Built:
+def build(path: Path, events: list[Event], detector: nl.Detector | None = None, **options: Any) -> Built:
     """Objects of the events, with spacepoints."""
     with nl.open(write_events(path, events)) as file:
-        scheme = nl.TrainingObject(lower_bound=0, parts=[parts.SpacepointNodes(), parts.Optical(**options)])
+        scheme = nl.TrainingObject(
+            lower_bound=0, detector=detector, parts=[parts.SpacepointNodes(), parts.Optical(**options)]
+        )
         return scheme.build(nl.Batch(file, 0, len(events)))
 
 
 # ---- the oracle: what an event's tables say, in plain Python
 
 
-def named_rows(ids: Any, names: Any) -> list[tuple[int, int]]:
-    """(row, first row whose identifier it names), of those that name one."""
-    own = list(map(int, ids))
-    return [(row, own.index(name)) for row, name in enumerate(map(int, names)) if name != -1 and name in own]
+def flashes_of_sums(event: Event) -> list[int]:
+    """Row of the flash of each sum, -1 for none."""
+    own = event["opflash_table"]["flash_id"].tolist()
+    return [
+        own.index(name) if name != -1 and name in own else -1
+        for name in event["opflashsumpe_table"]["flash_id"].tolist()
+    ]
+
+
+def sums_of_pulses(event: Event) -> list[int]:
+    """Row of the sum of each optical hit, -1 for none: of several with that identifier, of the brightest."""
+    flash, light = flashes_of_sums(event), event["opflash_table"]["totalpe"].tolist()
+    found = []
+    for name in event["ophit_table"]["sumpe_id"].tolist():
+        best, most = -1, -math.inf
+        for row, own in enumerate(event["opflashsumpe_table"]["sumpe_id"].tolist()):
+            bright = light[flash[row]] if flash[row] >= 0 and not math.isnan(light[flash[row]]) else -math.inf
+            if name != -1 and own == name and (best < 0 or bright > most):
+                best, most = row, bright
+        found.append(best)
+    return found
+
+
+def edges(rows: list[int]) -> list[tuple[int, int]]:
+    return [(source, target) for source, target in enumerate(rows) if target >= 0]
+
+
+def cryostats(event: Event, detector: nl.Detector | None) -> tuple[list[int], ...]:
+    """Cryostat of each flash, sum and spacepoint, -1 where it is not known."""
+    sums, flash = event["opflashsumpe_table"], flashes_of_sums(event)
+    points = event["spacepoint_table"]["hit_id"].tolist()
+    of_sum, of_flash = [-1] * len(flash), [-1] * len(event["opflash_table"]["time"])
+    if detector is None or detector.cryostats == 1 or detector.pmts is None:
+        return of_flash, of_sum, [-1] * len(points)
+    for row, channel in enumerate(sums["pmt_channel"].tolist()):
+        if 0 <= channel < detector.pmts:
+            of_sum[row] = channel // (detector.pmts // detector.cryostats)
+    for row in range(len(of_flash)):
+        own = [(-pe, of_sum[number]) for number, pe in enumerate(sums["sumpe"].tolist())
+               if flash[number] == row and of_sum[number] >= 0]  # fmt: skip
+        of_flash[row] = min(own, default=(0.0, -1), key=lambda one: one[0])[1]
+    ids, of_hit = event["hit_table"]["hit_id"].tolist(), event["hit_table"]["Cryostat"].tolist()
+    of_point = []
+    for named in points:
+        known = [of_hit[ids.index(one)] for one in named if one in ids]
+        of_point.append(next((one for one in known if 0 <= one < detector.cryostats), -1))
+    return of_flash, of_sum, of_point
+
+
+def apart(one: int, other: int) -> bool:
+    return one >= 0 and other >= 0 and one != other
 
 
 def pmt_positions(event: Event) -> list[tuple[float, float]]:
@@ -69,17 +121,20 @@ def spacepoint_times(event: Event) -> list[float]:
     return found
 
 
-def expected(event: Event, nearest: int, tolerance: float) -> dict[str, Any]:
+def expected(
+    event: Event, nearest: int, tolerance: float, detector: nl.Detector | None = None
+) -> dict[str, Any]:
     flashes, sums, pulses = (event[name] for name in ("opflash_table", "opflashsumpe_table", "ophit_table"))
     positions = pmt_positions(event)
     times = spacepoint_times(event)
+    of_flash, of_sum, of_point = cryostats(event, detector)
     points = event["spacepoint_table"]["position"][:, 1:].astype(float).tolist()
     near = []
     for row, point in enumerate(points):
         distances = [
             ((point[0] - p[0]) ** 2 + (point[1] - p[1]) ** 2, pmt)
             for pmt, p in enumerate(positions)
-            if np.isfinite(p).all()
+            if np.isfinite(p).all() and not apart(of_sum[pmt], of_point[row])
         ]
         near += [(row, pmt) for pmt in sorted(pmt for _, pmt in sorted(distances)[:nearest])]
     return {
@@ -89,22 +144,29 @@ def expected(event: Event, nearest: int, tolerance: float) -> dict[str, Any]:
         "pmt/x": np.column_stack([np.reshape(positions, (-1, 2)), sums["pmt_channel"], sums["sumpe"]]),
         "flash/pos": flashes["wire_pos"],
         "flash/x": np.column_stack([flashes["wire_pos"], *(flashes[name] for name in OF_FLASH)]),
-        "ophit_in_pmt/edge_index": named_rows(sums["sumpe_id"], pulses["sumpe_id"]),
-        "pmt_in_flash/edge_index": named_rows(flashes["flash_id"], sums["flash_id"]),
+        "ophit_in_pmt/edge_index": edges(sums_of_pulses(event)),
+        "pmt_in_flash/edge_index": edges(flashes_of_sums(event)),
         "flash_in_evt/edge_index": [(row, 0) for row in range(len(flashes["time"]))],
         "flash_time_sp/edge_index": [
             (row, point)
             for row, time in enumerate(flashes["time"].astype(float).tolist())
             for point in range(len(times))
             if -tolerance <= times[point] - time <= 1000 + tolerance
+            and not apart(of_flash[row], of_point[point])
         ],
         "sp_knn_pmt/edge_index": near,
     }
 
 
-def assert_expected(objects: ObjectBatch, events: list[Event], nearest: int, tolerance: float) -> None:
+def assert_expected(
+    objects: ObjectBatch,
+    events: list[Event],
+    nearest: int,
+    tolerance: float,
+    detector: nl.Detector | None = None,
+) -> None:
     for arrays, number in zip(objects, objects.event_index.tolist(), strict=True):
-        for name, wanted in expected(events[number], nearest, tolerance).items():
+        for name, wanted in expected(events[number], nearest, tolerance, detector).items():
             if name.endswith("edge_index"):
                 if name not in arrays:
                     assert not nearest
@@ -127,6 +189,7 @@ def assert_expected(objects: ObjectBatch, events: list[Event], nearest: int, tol
     positions=st.sampled_from(["ophit_table", "opflashsumpe_table", ""]),
     nearest=st.integers(0, 3),
     tolerance=st.sampled_from([0.0, 10.0]),
+    detector=st.sampled_from([None, TWO_CRYOSTATS]),
 )  # fmt: skip
 def test_optical__equals_the_oracle(
     tmp_path_factory: pytest.TempPathFactory,
@@ -135,6 +198,7 @@ def test_optical__equals_the_oracle(
     positions: str,
     nearest: int,
     tolerance: float,
+    detector: nl.Detector | None,
 ) -> None:
     rng = np.random.default_rng(seed)
     events = [
@@ -142,10 +206,10 @@ def test_optical__equals_the_oracle(
         for flashes, sums, pulses, hits in sizes
     ]
     path = tmp_path_factory.mktemp("o") / "e.h5"
-    built = build(path, events, nearest_pmts=nearest, tolerance=tolerance, **CLOCK)
+    built = build(path, events, detector, nearest_pmts=nearest, tolerance=tolerance, **CLOCK)
     with_hits = [number for number, (*_, hits) in enumerate(sizes) if hits]
     assert built.objects.event_index.tolist() == with_hits
-    assert_expected(built.objects, events, nearest, tolerance)
+    assert_expected(built.objects, events, nearest, tolerance, detector)
     found = built.ledger.filter(built.ledger["reason"] != "no_hits")
     assert remarks(events) == {
         (row["event_index"], row["reason"]): int(row["detail"].split()[0])
@@ -163,7 +227,7 @@ def remarks(events: list[Event]) -> dict[tuple[int, str], int]:
         of_sum = event["ophit_table"]["sumpe_id"].tolist()
         counts |= {
             (number, "repeated_flash_id"): len(flash_id) - len(set(flash_id)),
-            (number, "repeated_sumpe_id"): len(sum_id) - len(set(sum_id)),
+            (number, "repeated_sumpe_id"): len(sum_id) - len(set(zip(sum_id, of_flash, strict=True))),
             (number, "sum_without_flash"): sum(one not in (-1, *flash_id) for one in of_flash),
             (number, "optical_hit_without_sum"): sum(one not in (-1, *sum_id) for one in of_sum),
             (number, "pmt_without_position"): int(np.isnan(pmt_positions(event)).any(axis=-1).sum())
@@ -174,11 +238,7 @@ def remarks(events: list[Event]) -> dict[tuple[int, str], int]:
 
 
 def test_optical__event_without_light_keeps_empty_stores(tmp_path: Path) -> None:
-    events = [
-        optical_event(np.random.default_rng(0)),
-        simple_event(4),
-        optical_event(np.random.default_rng(1)),
-    ]
+    events = [optical_event(np.random.default_rng(number)) for number in range(3)]
     for table in ("opflash_table", "opflashsumpe_table", "ophit_table"):
         events[1][table] = without_rows(events[0])[table]
     built = build(tmp_path / "e.h5", events, nearest_pmts=2, **CLOCK)
@@ -345,8 +405,9 @@ def test_optical__of_the_real_file(shared: Path) -> None:
 @pytest.mark.parametrize("function", [follow_in_time, follow_in_time.py_func], ids=["compiled", "plain"])
 def test_follow_in_time__bounds_count_and_nan_does_not(function: Any) -> None:
     pairs = function(
-        np.array([0, 2, 2]), np.array([0.0, np.nan]), np.array([0, 4, 5]),
-        np.array([-1.0, 2.0, np.nan, 2.5, 0.0]), -1.0, 2.0,
+        np.array([0, 2, 2]), np.array([0.0, np.nan]), np.array([1, 1]),
+        np.array([0, 5, 6]), np.array([-1.0, 2.0, np.nan, 2.5, 0.0, 0.0]), np.array([-1, 1, 1, 1, 0, 1]),
+        -1.0, 2.0,
     )  # fmt: skip
     assert pairs.tolist() == [[0, 0], [0, 1]]
 
@@ -356,9 +417,12 @@ def test_follow_in_time__bounds_count_and_nan_does_not(function: Any) -> None:
 )
 @pytest.mark.parametrize(("k", "expected"), [(1, [0]), (2, [0, 1]), (3, [0, 1, 3]), (1 << 60, [0, 1, 3])])
 def test_nearest_of_others__first_of_equal_ones(function: Any, k: int, expected: list[int]) -> None:
-    others = np.array([[0.0, 1.0], [1.0, 0.0], [np.nan, 0.0], [0.0, -1.0], [np.inf, 0.0]])
+    others = np.array([[0.0, 1.0], [1.0, 0.0], [np.nan, 0.0], [0.0, -1.0], [np.inf, 0.0], [0.0, 0.0]])
     points = np.array([[0.0, 0.0], [np.nan, 0.0], [0.0, -np.inf]])
-    pairs = function(np.array([0, 3]), points, np.array([0, 5]), others, k)
+    pairs = function(
+        np.array([0, 3]), points, np.array([1, 1, 1]),
+        np.array([0, 6]), others, np.array([1, -1, 1, 1, 1, 0]), k,
+    )  # fmt: skip
     assert pairs.tolist() == [[0] * len(expected), expected]
 
 
@@ -369,26 +433,52 @@ def simulated(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    ("detector", "options"),
-    [("icarus", {}), (None, {"tick": 0.4, "trigger_tick": 850.0, "drift_time": 940.0})],
-)
-def test_simulated__flash_of_the_beam_has_all_spacepoints(
-    simulated: Path, detector: str | None, options: dict[str, Any]
+@pytest.mark.parametrize("told", [True, False])
+def test_simulated__flash_of_the_beam_has_all_spacepoints_of_its_cryostat(
+    simulated: Path, told: bool
 ) -> None:
+    """What the files do not tell of is not known: then it has those of both."""
+    options: dict[str, Any] = {"tick": 0.4, "trigger_tick": 850.0, "drift_time": 940.0}
+    scheme = nl.HitGraph(
+        detector="icarus" if told else None,
+        parts=[parts.Optical(nearest_pmts=1, **({} if told else options))],
+        lower_bound=0,
+    )
     with nl.open(simulated) as events:
-        scheme = nl.HitGraph(detector=detector, parts=[parts.Optical(**options)], lower_bound=0)
         objects = scheme.build(nl.Batch(events, 0, 20)).objects
-    beam = stray = 0
+    beam = stray = crossing = 0
     for arrays in objects:
-        time, points = arrays["flash/x"][:, 3], len(arrays["sp/pos"])
-        number = np.bincount(arrays["flash_time_sp/edge_index"][0], minlength=len(time))
-        in_time = (time >= 0) & (time <= 1.6)
-        assert (number[in_time] == points).all()
-        beam += int(in_time.sum())
-        stray += int((number[~in_time] < points).sum())
+        time, east = arrays["flash/x"][:, 3], arrays["sp/pos"][:, 0] < 0
+        first = dict(arrays["pmt_in_flash/edge_index"].T[::-1, ::-1].tolist())
+        for flash in range(len(time)):
+            in_east = arrays["pmt/x"][first[flash], 2] < 180
+            joined = arrays["flash_time_sp/edge_index"][1][arrays["flash_time_sp/edge_index"][0] == flash]
+            wanted = np.flatnonzero(east == in_east) if told else np.arange(len(east))
+            if 0 <= time[flash] <= 1.6:
+                assert joined.tolist() == wanted.tolist()
+                beam += 1
+            else:
+                stray += len(joined) < len(wanted)
+        point, pmt = arrays["sp_knn_pmt/edge_index"]
+        crossing += int(((arrays["pmt/x"][pmt, 2] < 180) != east[point]).sum())
     assert beam > 10
     assert stray > 0
+    assert (crossing == 0) == told
+
+
+def test_optical__sums_may_be_numbered_in_each_flash(tmp_path: Path) -> None:
+    """As MicroBooNE's writer does: optical hits then name sums of the brightest flash, here the second."""
+    event = optical_event(np.random.default_rng(0), flashes=3, sums=6, pulses=4)
+    event["opflash_table"] |= {"flash_id": np.arange(3), "totalpe": np.array([5.0, 30.0, 30.0], np.float32)}
+    event["opflashsumpe_table"] |= {
+        "flash_id": np.array([0, 0, 1, 1, 2, 2]), "sumpe_id": np.array([0, 1, 0, 1, 0, 1])
+    }  # fmt: skip
+    event["ophit_table"]["sumpe_id"] = np.array([1, 0, -1, 1])
+    built = build(tmp_path / "e.h5", [event], **CLOCK)
+    arrays = built.objects.arrays(0)
+    assert arrays["ophit_in_pmt/edge_index"].tolist() == [[0, 1, 3], [3, 2, 3]]
+    assert arrays["pmt_in_flash/edge_index"].tolist() == [[0, 1, 2, 3, 4, 5], [0, 0, 1, 1, 2, 2]]
+    assert "repeated_sumpe_id" not in built.ledger["reason"].to_list()
 
 
 def test_command__takes_it(simulated: Path, tmp_path: Path, run: Any) -> None:

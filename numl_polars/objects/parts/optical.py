@@ -13,23 +13,29 @@ from numl_polars.events.batch import TableListing
 from numl_polars.objects.batch import Attribute
 from numl_polars.objects.part import Part
 from numl_polars.objects.parts.edges import sorted_edges
+from numl_polars.objects.parts.optical_cryostats import Cryostats, are_told, cryostats
 from numl_polars.objects.parts.optical_joins import (
     FLASHES,
     PULSES,
     SUMS,
-    edges_by_identifier,
+    brightest_first,
     edges_of_pairs,
+    edges_of_rows,
+    mean_ticks,
+    named_rows,
     pmt_positions,
-    spacepoint_hits,
-    spacepoint_ticks,
+    spacepoint_hit_rows,
     stack_float64,
 )
 from numl_polars.objects.rows import event_rows
-from numl_polars.schema import OPTICAL_POSITION, SPACEPOINT_POSITION, first_present
+from numl_polars.schema import CRYOSTAT, OPTICAL_POSITION, SPACEPOINT_POSITION, first_present
 
 if TYPE_CHECKING:
+    from numl_polars.detectors import Detector
     from numl_polars.objects.formation import Formation
     from numl_polars.objects.training_object import TrainingObject
+
+Int64s = NDArray[np.int64]
 
 _WIRES = ("wire_pos_0", "wire_pos_1", "wire_pos_2")
 _FEATURES = {
@@ -59,12 +65,15 @@ class Optical(Part):
     wires at its centre, and ``x`` (N, 10): these, time, its width, photoelectrons, centre and width in y,
     and in z. All float32.
 
-    ``ophit_in_pmt`` and ``pmt_in_flash`` are found by identifiers within the event: -1 is no edge, the first
-    stands for those that are repeated, and a remark is made where one is not there. ``flash_in_evt`` joins
-    all flashes to the event. Events without light keep empty stores.
+    ``ophit_in_pmt`` and ``pmt_in_flash`` are found by identifiers within the event: -1 is no edge, and a
+    remark is made where one is not there, or repeated. Of flashes with one `flash_id` the first stands for
+    all. Of sums with one `sumpe_id` that in the flash with the most photoelectrons does, since MicroBooNE's
+    files number the sums of each flash anew. ``flash_in_evt`` joins all flashes to the event. Events without
+    light keep empty stores.
 
     ``flash_time_sp`` joins a flash to the spacepoints whose charge can have drifted since: their time, which
-    is the mean of that of their hits, is not before the flash, nor later than `drift_time` after it.
+    is the mean of that of their hits, is not before the flash, nor later than `drift_time` after it; and
+    they are not known to be in another cryostat.
 
     Where `opflashsumpe_table` has no `yz_pos`, the position of a photomultiplier is that of the event's first
     optical hit of its channel; NaN, and a remark, where there is none.
@@ -80,7 +89,8 @@ class Optical(Part):
     tolerance
         By how much, us, charge may come earlier or later than it can.
     nearest_pmts
-        Adds ``sp_knn_pmt``: from each spacepoint to so many nodes ``pmt`` that are nearest to it in y and z.
+        Adds ``sp_knn_pmt``: from each spacepoint to so many nodes ``pmt`` that are nearest to it in y and z,
+        and not known to be in another cryostat.
     """
 
     kernels = ("objects.optical_kernels",)
@@ -121,12 +131,14 @@ class Optical(Part):
             needed[SUMS] += OPTICAL_POSITION
         elif set(OPTICAL_POSITION) <= set(events.column_names(PULSES)):
             needed[PULSES] += ["hit_channel", *OPTICAL_POSITION]
-        if self.spacepoints:
-            needed["hit_table"] = ["hit_id", self._tick_column(events)]
-            self._clock(events, scheme)
+        if self._joins_spacepoints:
+            detector = scheme.known_detector(events)
+            needed["hit_table"] = ["hit_id", *([CRYOSTAT] if are_told(detector, events) else [])]
+            if self.spacepoints:
+                needed["hit_table"].append(self._tick_column(events))
+                self._clock(events, detector)
         if "spacepoint_table" in events.tables:
-            present = events.column_names("spacepoint_table")
-            named = spacepoint_hits(present) if self.spacepoints else []
+            named = scheme.spacepoint_hits(events) if self._joins_spacepoints else ()
             position = SPACEPOINT_POSITION[1:] if self.nearest_pmts else ()
             needed["spacepoint_table"] = [*named, *position]
         return needed
@@ -144,32 +156,49 @@ class Optical(Part):
             yield Attribute(f"{store}/pos", position, rows.offsets)
             features = np.concatenate([position, rows.stack(frame, _FEATURES[table])], axis=1)
             yield Attribute(f"{store}/x", features, rows.offsets)
-        yield edges_by_identifier(formation, "ophit_in_pmt", PULSES, SUMS, "sumpe_id")
-        yield edges_by_identifier(formation, "pmt_in_flash", SUMS, FLASHES, "flash_id")
+        flash = named_rows(formation, SUMS, FLASHES, "flash_id")
+        order = brightest_first(formation, flash)
+        pmt = named_rows(formation, PULSES, SUMS, "sumpe_id", order=order, within="flash_id")
+        yield edges_of_rows(formation, "ophit_in_pmt", PULSES, SUMS, pmt)
+        yield edges_of_rows(formation, "pmt_in_flash", SUMS, FLASHES, flash)
         flashes = formation.rows(FLASHES)
         own = np.arange(len(flashes)) - flashes.offsets[event_rows(flashes.offsets)]
         yield sorted_edges("flash_in_evt", np.stack([own, np.zeros_like(own)]), flashes.offsets)
-        if self.spacepoints:
-            yield self._time_edges(formation)
-        if self.nearest_pmts:
-            yield self._nearest_edges(formation, pmts)
+        if self._joins_spacepoints:
+            detector = formation.scheme.known_detector(formation.batch)
+            hit_rows = spacepoint_hit_rows(formation)
+            places = cryostats(formation, detector, hit_rows, flash)
+            if self.spacepoints:
+                yield self._time_edges(formation, self._clock(formation.batch, detector), hit_rows, places)
+            if self.nearest_pmts:
+                yield self._nearest_edges(formation, pmts, places)
 
-    def _time_edges(self, formation: "Formation") -> Attribute:
+    @property
+    def _joins_spacepoints(self) -> bool:
+        return self.spacepoints or self.nearest_pmts > 0
+
+    def _time_edges(
+        self, formation: "Formation", clock: Clock, hit_rows: Int64s, places: Cryostats
+    ) -> Attribute:
         from numl_polars.objects.optical_kernels import follow_in_time
 
-        clock = self._clock(formation.batch, formation.scheme)
-        ticks = spacepoint_ticks(formation, self._tick_column(formation.batch))
+        column = formation.tables["hit_table"][self._tick_column(formation.batch)]
+        ticks = mean_ticks(hit_rows, column.to_numpy().astype(np.float64))
         pairs = follow_in_time(
             formation.offsets(FLASHES),
             formation.tables[FLASHES]["time"].to_numpy().astype(np.float64),
+            places.flashes,
             formation.offsets("spacepoint_table"),
             (ticks - clock.trigger_tick) * clock.tick,
+            places.spacepoints,
             -self.tolerance,
             clock.drift_time + self.tolerance,
         )
         return edges_of_pairs(formation, "flash_time_sp", FLASHES, "spacepoint_table", pairs)
 
-    def _nearest_edges(self, formation: "Formation", pmts: NDArray[np.float32]) -> Attribute:
+    def _nearest_edges(
+        self, formation: "Formation", pmts: NDArray[np.float32], places: Cryostats
+    ) -> Attribute:
         from numl_polars.objects.optical_kernels import nearest_of_others
 
         points = formation.tables.get("spacepoint_table")
@@ -177,8 +206,10 @@ class Optical(Part):
         pairs = nearest_of_others(
             formation.offsets("spacepoint_table"),
             position,
+            places.spacepoints,
             formation.offsets(SUMS),
             pmts.astype(np.float64),
+            places.sums,
             self.nearest_pmts,
         )
         return edges_of_pairs(formation, "sp_knn_pmt", "spacepoint_table", SUMS, pairs)
@@ -195,9 +226,8 @@ class Optical(Part):
                 f"{error}; edges from flashes to spacepoints go by it, spacepoints=False leaves them out"
             ) from error
 
-    def _clock(self, events: TableListing, scheme: "TrainingObject") -> Clock:
+    def _clock(self, events: TableListing, detector: "Detector | None") -> Clock:
         """What was given, and that of the detector for the rest."""
-        detector = scheme.known_detector(events)
         values: dict[str, float] = {}
         for one, of_detector in (
             ("tick", "tick_us"),

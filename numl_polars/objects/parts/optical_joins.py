@@ -26,24 +26,73 @@ _UNUSED = -1
 _ABSENT = {PULSES: "optical_hit_without_sum", SUMS: "sum_without_flash"}
 
 
-def edges_by_identifier(formation: "Formation", name: str, table: str, of: str, column: str) -> Attribute:
-    """Edges from the rows of `table` to those of `of` that they name in `column`, the first of repeated ones.
+def named_rows(
+    formation: "Formation",
+    table: str,
+    of: str,
+    column: str,
+    *,
+    order: Int64s | None = None,
+    within: str | None = None,
+) -> Int64s:
+    """Row of `of` that each row of `table` names in `column`, int64 (rows,), -1 for none; both of the batch.
 
     -1 names none. What is repeated, or not there, is remarked.
+
+    Parameters
+    ----------
+    order
+        Rows of `of`, event by event: of those with one identifier the first in this order stands for it.
+    within
+        Column of `of` whose values may have the same identifiers.
     """
     from numl_polars.events.matching import match_rows
 
-    offsets, own_offsets = formation.offsets(table), formation.offsets(of)
-    named, own = int64(formation.tables[table][column]), int64(formation.tables[of][column])
-    repeated = match_rows(own_offsets, own, own_offsets, own) != np.arange(len(own))
+    frame, offsets = formation.tables[of], formation.offsets(of)
+    order = np.arange(len(frame)) if order is None else order
+    repeated = _repeated(offsets, [int64(frame[name]) for name in (column, within) if name is not None])
     formation.remark(
         f"repeated_{column}", of, repeated, (column,), f"{{rows}} rows repeat one, the first {{{column}}}"
     )
-    row = match_rows(own_offsets, own, offsets, named)
+    named = int64(formation.tables[table][column])
+    place = match_rows(offsets, int64(frame[column])[order], formation.offsets(table), named)
     used = named != _UNUSED
     detail = f"{{rows}} rows, the first names {column} {{{column}}}"
-    formation.remark(_ABSENT[table], table, used & (row < 0), (column,), detail)
-    joined = np.flatnonzero(used & (row >= 0))
+    formation.remark(_ABSENT[table], table, used & (place < 0), (column,), detail)
+    row = np.full(len(named), -1, np.int64)
+    there = used & (place >= 0)
+    row[there] = order[place[there]]
+    return row
+
+
+def _repeated(offsets: Int64s, columns: Sequence[Int64s]) -> NDArray[np.bool_]:
+    """Whether an earlier row of the event has the same values, bool (rows,)."""
+    keys = (*columns, event_rows(offsets))
+    order = np.lexsort(keys)
+    result = np.zeros(len(order), np.bool_)
+    result[order[1:]] = np.logical_and.reduce([np.diff(key[order]) == 0 for key in keys])
+    return result
+
+
+def brightest_first(formation: "Formation", flash: Int64s) -> Int64s:
+    """Sums of each event by the photoelectrons of their flash, most of them first, int64 (sums,).
+
+    Writers of MicroBooNE's files number the sums of each flash anew; what optical hits name are those of
+    the brightest flash.
+
+    Parameters
+    ----------
+    flash
+        int64 (sums,): row of the flash, -1 for none.
+    """
+    light = np.append(formation.tables[FLASHES]["totalpe"].to_numpy().astype(np.float64), -np.inf)[flash]
+    light[np.isnan(light)] = -np.inf
+    return np.lexsort((-light, event_rows(formation.offsets(SUMS))))
+
+
+def edges_of_rows(formation: "Formation", name: str, table: str, of: str, row: Int64s) -> Attribute:
+    """Edges from rows of `table` to the `row` of `of` of each, int64, -1 for none."""
+    joined = np.flatnonzero(row >= 0)
     return edges_of_pairs(formation, name, table, of, np.stack([joined, row[joined]]))
 
 
@@ -79,37 +128,41 @@ def pmt_positions(formation: "Formation") -> Float32s:
     return position
 
 
-def spacepoint_ticks(formation: "Formation", column: str) -> Float64s:
-    """Mean time of the hits of each spacepoint of the batch, float64 (spacepoints,); NaN where none has any.
+def spacepoint_hit_rows(formation: "Formation") -> Int64s:
+    """Row of the hit of each spacepoint on each plane, int64 (spacepoints, planes), -1 for none.
 
-    Parameters
-    ----------
-    column
-        Of the hit table, with the time.
+    Of all spacepoints and hits of the batch.
     """
     from numl_polars.events.matching import match_rows
 
     points = formation.tables.get("spacepoint_table")
     if points is None:
-        return np.empty(0)
-    hits = formation.tables["hit_table"]
-    ticks, hit_id = hits[column].to_numpy().astype(np.float64), int64(hits["hit_id"])
+        return np.empty((0, 1), np.int64)
+    hit_id = int64(formation.tables["hit_table"]["hit_id"])
     offsets, point_offsets = formation.offsets("hit_table"), formation.offsets("spacepoint_table")
-    total, number = np.zeros(len(points)), np.zeros(len(points))
-    for name in spacepoint_hits(points.columns):
-        row = match_rows(offsets, hit_id, point_offsets, int64(points[name]))
-        there = np.flatnonzero(row >= 0)
-        there = there[np.isfinite(ticks[row[there]])]
-        total[there] += ticks[row[there]]
-        number[there] += 1
-    mean = np.full(len(points), np.nan)
+    rows = [
+        match_rows(offsets, hit_id, point_offsets, int64(points[name]))
+        for name in formation.scheme.spacepoint_hits(formation.batch)
+    ]
+    return np.stack(rows, axis=1)
+
+
+def mean_ticks(hit_rows: Int64s, ticks: Float64s) -> Float64s:
+    """Mean time of the hits of each spacepoint, float64 (spacepoints,); NaN where none has any.
+
+    Parameters
+    ----------
+    hit_rows
+        int64 (spacepoints, planes): see `spacepoint_hit_rows`.
+    ticks
+        float64 (hits,): those that are NaN or infinite do not count.
+    """
+    seen = np.append(ticks, np.nan)[hit_rows]
+    there = np.isfinite(seen)
+    total, number = np.where(there, seen, 0.0).sum(axis=1), there.sum(axis=1)
+    mean = np.full(len(hit_rows), np.nan)
     np.divide(total, number, out=mean, where=number > 0)
     return mean
-
-
-def spacepoint_hits(columns: Sequence[str]) -> list[str]:
-    """Those of the columns of `spacepoint_table` that name hits: one for each plane."""
-    return [name for name in columns if name.startswith("hit_id")]
 
 
 def stack_float64(frame: "pl.DataFrame", names: Sequence[str]) -> Float64s:
