@@ -69,6 +69,8 @@ class Detector:
     pmts
         Number of photomultipliers, whose channels are numbered through the cryostats, as many in each. None
         where it is not known.
+    pmt_positions
+        y and z of each photomultiplier, cm, by channel, where files do not have them.
 
     Raises
     ------
@@ -95,6 +97,7 @@ class Detector:
     tick_cm: float | None = None
     drift_us: float | None = None
     pmts: int | None = None
+    pmt_positions: tuple[Range, ...] | None = None
 
     def __post_init__(self) -> None:
         _check_planes(self.planes, self.plane_numbers)
@@ -105,6 +108,11 @@ class Detector:
             raise OptionError(
                 f"detector {self.name}: {self.pmts} photomultipliers in {self.cryostats} cryostats; each has "
                 "as many"
+            )
+        if self.pmt_positions is not None and len(self.pmt_positions) != self.pmts:
+            raise OptionError(
+                f"detector {self.name}: pmt_positions are {len(self.pmt_positions)} pairs, and there are "
+                f"{self.pmts or 'no number of'} photomultipliers (pmts)"
             )
         if self.planes_per_tpc and self.tpcs is None:
             raise OptionError(
@@ -173,6 +181,17 @@ _LOCAL = (("local_wire", "local_time"), ("wire", "time"))
 _TICKS = (0.0, 6400.0)
 _DRIFT = (-362.0, 362.0)
 _ARGONEUT = ((0.0, 240.0), (0.0, 2048.0))
+# y and z of the 32 photomultipliers of MicroBooNE, by optical channel
+_UBOONE_PMTS = (
+    (55.313, 951.862), (55.822, 911.065), (27.607, 989.711), (-0.722, 865.599),
+    (-28.625, 990.356), (-56.514, 951.865), (-56.309, 911.940), (55.625, 751.883),
+    (55.800, 711.073), (-0.502, 796.208), (-0.051, 664.203), (-56.284, 751.906),
+    (-56.408, 711.274), (55.822, 540.930), (55.771, 500.134), (-0.549, 585.284),
+    (-0.875, 453.095), (-56.205, 540.617), (-56.323, 500.220), (54.693, 328.212),
+    (54.646, 287.977), (-0.706, 373.839), (-0.829, 242.014), (-57.022, 328.341),
+    (-56.261, 287.639), (55.249, 128.355), (55.249, 87.760), (27.431, 51.102),
+    (-0.303, 173.743), (-28.576, 50.474), (-56.203, 128.180), (-56.615, 87.869),
+)  # fmt: skip
 
 DETECTORS: dict[str, Detector] = {
     detector.name: detector
@@ -187,6 +206,8 @@ DETECTORS: dict[str, Detector] = {
             zero_tick=800.0,
             tick_cm=0.05491,
             drift_us=2340.0,
+            pmts=32,
+            pmt_positions=_UBOONE_PMTS,
         ),
         # the part of a far detector module that is simulated (1 x 2 x 6 anode assemblies): proj and drift, cm
         Detector(
@@ -322,6 +343,7 @@ _KINDS: Mapping[str, tuple[str, Any]] = {
     "pmts": ("a whole number", _is_count),
     "planes_per_tpc": ("true or false", lambda one: isinstance(one, bool)),
     "tpc_offsets": ("pairs [wire, time]", _all(_is_range)),
+    "pmt_positions": ("pairs [y, z]", _all(_is_range)),
     "extents": (f"two {_RANGES} for each plane", _all(lambda one: _all(_is_range)(one) and len(one) == 2)),
     "extents_of": ("pairs of columns", _all(lambda one: _all(_is_text)(one) and len(one) == 2)),
     "box": (f"three {_RANGES}", lambda one: _all(_is_range)(one) and len(one) == 3),

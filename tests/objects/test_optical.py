@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import numl_polars as nl
 from numl_polars import parts
+from numl_polars.detectors import DETECTORS
 from numl_polars.objects.batch import ObjectBatch
 from numl_polars.objects.optical_kernels import follow_in_time, nearest_of_others
 from numl_polars.objects.training_object import Built
@@ -21,6 +22,7 @@ from tests.objects.light import OF_FLASH, OF_PULSE, light
 
 CLOCK: dict[str, Any] = {"tick": 0.5, "trigger_tick": 800.0, "drift_time": 1000.0}
 TWO_CRYOSTATS = nl.Detector(cryostats=2, tpcs=1, pmts=4)
+PLACED = nl.Detector(pmts=3, pmt_positions=((1.0, 2.0), (-1.0, 2.0), (0.5, 0.0)))
 
 
 def optical_event(rng: np.random.Generator, *, hits: int = 3, **options: Any) -> Event:
@@ -98,14 +100,17 @@ def apart(one: int, other: int) -> bool:
     return one >= 0 and other >= 0 and one != other
 
 
-def pmt_positions(event: Event) -> list[tuple[float, float]]:
+def pmt_positions(event: Event, detector: nl.Detector | None = None) -> list[tuple[float, float]]:
     sums, pulses = event["opflashsumpe_table"], event["ophit_table"]
+    known = () if detector is None or detector.pmt_positions is None else detector.pmt_positions
     if "yz_pos" in sums:
         return [tuple(row) for row in sums["yz_pos"].tolist()]
     channels = pulses["hit_channel"].tolist()
     return [
         tuple(pulses["yz_pos"][channels.index(channel)].tolist())
         if "yz_pos" in pulses and channel in channels
+        else known[channel]
+        if channel < len(known)
         else (np.nan, np.nan)
         for channel in sums["pmt_channel"].tolist()
     ]
@@ -125,7 +130,7 @@ def expected(
     event: Event, nearest: int, tolerance: float, detector: nl.Detector | None = None
 ) -> dict[str, Any]:
     flashes, sums, pulses = (event[name] for name in ("opflash_table", "opflashsumpe_table", "ophit_table"))
-    positions = pmt_positions(event)
+    positions = pmt_positions(event, detector)
     times = spacepoint_times(event)
     of_flash, of_sum, of_point = cryostats(event, detector)
     points = event["spacepoint_table"]["position"][:, 1:].astype(float).tolist()
@@ -189,7 +194,7 @@ def assert_expected(
     positions=st.sampled_from(["ophit_table", "opflashsumpe_table", ""]),
     nearest=st.integers(0, 3),
     tolerance=st.sampled_from([0.0, 10.0]),
-    detector=st.sampled_from([None, TWO_CRYOSTATS]),
+    detector=st.sampled_from([None, TWO_CRYOSTATS, PLACED]),
 )  # fmt: skip
 def test_optical__equals_the_oracle(
     tmp_path_factory: pytest.TempPathFactory,
@@ -211,14 +216,14 @@ def test_optical__equals_the_oracle(
     assert built.objects.event_index.tolist() == with_hits
     assert_expected(built.objects, events, nearest, tolerance, detector)
     found = built.ledger.filter(built.ledger["reason"] != "no_hits")
-    assert remarks(events) == {
+    assert remarks(events, detector) == {
         (row["event_index"], row["reason"]): int(row["detail"].split()[0])
         for row in found.to_dicts()
         if row["reason"] not in ("no_spacepoints",)
     }
 
 
-def remarks(events: list[Event]) -> dict[tuple[int, str], int]:
+def remarks(events: list[Event], detector: nl.Detector | None) -> dict[tuple[int, str], int]:
     """Number of rows of each remark, by event and reason."""
     counts: dict[tuple[int, str], int] = {}
     for number, event in enumerate(events):
@@ -230,7 +235,7 @@ def remarks(events: list[Event]) -> dict[tuple[int, str], int]:
             (number, "repeated_sumpe_id"): len(sum_id) - len(set(zip(sum_id, of_flash, strict=True))),
             (number, "sum_without_flash"): sum(one not in (-1, *flash_id) for one in of_flash),
             (number, "optical_hit_without_sum"): sum(one not in (-1, *sum_id) for one in of_sum),
-            (number, "pmt_without_position"): int(np.isnan(pmt_positions(event)).any(axis=-1).sum())
+            (number, "pmt_without_position"): int(np.isnan(pmt_positions(event, detector)).any(axis=-1).sum())
             if sum_id
             else 0,
         }
@@ -353,6 +358,7 @@ def test_optical__spacepoints_or_names_of_their_hits_may_differ(tmp_path: Path, 
 
 def test_optical__of_the_real_file(shared: Path) -> None:
     path = shared / "data" / "real" / "r7010_sr1705_evt85251.evt.h5"
+    known = DETECTORS["uboone"].pmt_positions
     with nl.open(path) as events:
         scheme = nl.HitGraph(parts=[parts.Optical(nearest_pmts=2)])
         built = scheme.build(events[0])
@@ -368,6 +374,7 @@ def test_optical__of_the_real_file(shared: Path) -> None:
                 strict=True,
             )
         )
+        np.testing.assert_allclose([places[channel] for channel in range(32)], known or (), atol=1e-3)
         # identifiers of this event happen to be rows
         np.testing.assert_array_equal(file["opflashsumpe_table/sumpe_id"][:, 0], np.arange(27))
         used = np.flatnonzero(named >= 0)
@@ -479,6 +486,21 @@ def test_optical__sums_may_be_numbered_in_each_flash(tmp_path: Path) -> None:
     assert arrays["ophit_in_pmt/edge_index"].tolist() == [[0, 1, 3], [3, 2, 3]]
     assert arrays["pmt_in_flash/edge_index"].tolist() == [[0, 1, 2, 3, 4, 5], [0, 0, 1, 1, 2, 2]]
     assert "repeated_sumpe_id" not in built.ledger["reason"].to_list()
+
+
+def test_simulated__open_data_have_photomultipliers_where_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "open.evt.h5"
+    nl.simulate(path, events=5, detector="uboone-open", seed=1)
+    with nl.open(path) as events:
+        built = nl.HitGraph(parts=[parts.Optical()], lower_bound=0).build(nl.Batch(events, 0, 5))
+    assert "pmt_without_position" not in built.ledger["reason"].to_list()
+    for arrays in built.objects:
+        known = np.array(DETECTORS["uboone"].pmt_positions, np.float32)
+        np.testing.assert_array_equal(arrays["pmt/pos"], known[arrays["pmt/x"][:, 2].astype(np.int64)])
+        for flash in range(len(arrays["flash/x"])):
+            own = arrays["pmt/x"][arrays["pmt_in_flash/edge_index"][1] == flash]
+            z = np.average(own[:, 1], weights=own[:, 3])
+            assert z == pytest.approx(arrays["flash/x"][flash, 8], abs=0.1)
 
 
 def test_command__takes_it(simulated: Path, tmp_path: Path, run: Any) -> None:

@@ -76,7 +76,8 @@ class Optical(Part):
     they are not known to be in another cryostat.
 
     Where `opflashsumpe_table` has no `yz_pos`, the position of a photomultiplier is that of the event's first
-    optical hit of its channel; NaN, and a remark, where there is none.
+    optical hit of its channel; else that which the object's detector, or the one that the columns of the file
+    tell, has of the channel; NaN, and a remark, where there is none.
 
     Parameters
     ----------
@@ -145,7 +146,8 @@ class Optical(Part):
 
     def attributes(self, formation: "Formation") -> Iterable[Attribute]:
         """See `Part.attributes`."""
-        pmts = pmt_positions(formation)
+        detector = formation.scheme.known_detector(formation.batch)
+        pmts = pmt_positions(formation, detector)
         for table, store in _STORES.items():
             rows = formation.rows(table)
             frame = formation.tables[table]
@@ -165,7 +167,6 @@ class Optical(Part):
         own = np.arange(len(flashes)) - flashes.offsets[event_rows(flashes.offsets)]
         yield sorted_edges("flash_in_evt", np.stack([own, np.zeros_like(own)]), flashes.offsets)
         if self._joins_spacepoints:
-            detector = formation.scheme.known_detector(formation.batch)
             hit_rows = spacepoint_hit_rows(formation)
             places = cryostats(formation, detector, hit_rows, flash)
             if self.spacepoints:

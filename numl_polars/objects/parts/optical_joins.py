@@ -15,6 +15,7 @@ from numl_polars.schema import OPTICAL_POSITION
 if TYPE_CHECKING:
     import polars as pl
 
+    from numl_polars.detectors import Detector
     from numl_polars.objects.formation import Formation
 
 Int64s = NDArray[np.int64]
@@ -106,11 +107,11 @@ def edges_of_pairs(formation: "Formation", name: str, table: str, of: str, pairs
     return sorted_edges(name, pairs - np.stack([offsets[event], of_offsets[event]]), starts)
 
 
-def pmt_positions(formation: "Formation") -> Float32s:
+def pmt_positions(formation: "Formation", detector: "Detector | None") -> Float32s:
     """Position in y and z of the photomultiplier of each sum of the batch, cm, float32 (sums, 2).
 
-    That of the sum where the file has it; else of the first optical hit, in the event, of its channel; NaN,
-    and a remark, where there is none.
+    That of the sum where the file has it; else of the first optical hit, in the event, of its channel; else
+    of its channel in the detector; NaN, and a remark, where there is none.
     """
     from numl_polars.events.matching import match_rows
 
@@ -118,10 +119,15 @@ def pmt_positions(formation: "Formation") -> Float32s:
     position = np.full((len(sums), 2), np.nan, np.float32)
     if set(OPTICAL_POSITION) <= set(sums.columns):
         position[:] = stack_float64(sums, OPTICAL_POSITION)
-    elif set(OPTICAL_POSITION) <= set(pulses.columns):
-        channel, own = int64(pulses["hit_channel"]), int64(sums["pmt_channel"])
-        row = match_rows(formation.offsets(PULSES), channel, formation.offsets(SUMS), own)
-        position[row >= 0] = stack_float64(pulses, OPTICAL_POSITION)[row[row >= 0]]
+    else:
+        own = int64(sums["pmt_channel"])
+        if detector is not None and detector.pmt_positions is not None:
+            known = (own >= 0) & (own < len(detector.pmt_positions))
+            position[known] = np.array(detector.pmt_positions)[own[known]]
+        if set(OPTICAL_POSITION) <= set(pulses.columns):
+            channel = int64(pulses["hit_channel"])
+            row = match_rows(formation.offsets(PULSES), channel, formation.offsets(SUMS), own)
+            position[row >= 0] = stack_float64(pulses, OPTICAL_POSITION)[row[row >= 0]]
     unknown = np.logical_or.reduce(~np.isfinite(position), axis=1)
     detail = "{rows} photomultipliers of flashes, the first of channel {pmt_channel}"
     formation.remark("pmt_without_position", SUMS, unknown, ("pmt_channel",), detail)

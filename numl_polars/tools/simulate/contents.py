@@ -29,7 +29,10 @@ class Contents:
     has_cryostats
         Whether hits have the column `Cryostat`, and spacepoints `Chi_squared`.
     photomultipliers
-        Optical table that has `yz_pos`; None where there are no optical tables.
+        Optical table that has `yz_pos`, None where none has.
+    numbers_sums_by_flash
+        Whether `sumpe_id` counts from 0 in each flash, and optical hits name those of the brightest flash
+        alone.
     """
 
     hit_position: Literal["local", "stitched", "views"]
@@ -41,9 +44,12 @@ class Contents:
     has_spacepoints: bool = True
     has_cryostats: bool = False
     photomultipliers: Literal["ophit_table", "opflashsumpe_table"] | None = None
+    numbers_sums_by_flash: bool = False
 
 
-MICROBOONE = Contents("local", energies=("energy_fraction", "energy"), has_vertex=True)
+MICROBOONE = Contents(
+    "local", energies=("energy_fraction", "energy"), has_vertex=True, numbers_sums_by_flash=True
+)
 DUNE = Contents("views", wire_dtype="float32", has_deposit_positions=True)
 DUNE_2024 = Contents("stitched", wire_dtype="float32", has_deposit_positions=True)
 DUNE_2023 = Contents("stitched", wire_dtype="float32", energies=("energy_fraction",))

@@ -27,13 +27,13 @@ class Photomultipliers:
 
     Attributes
     ----------
-    grid
-        Number of them along y and z.
+    places
+        y and z of each, cm.
     beam_us
         Start and length of the time in which the beam comes, us after the trigger.
     """
 
-    grid: tuple[int, int]
+    places: tuple[tuple[float, float], ...]
     beam_us: tuple[float, float]
 
 

@@ -1,9 +1,23 @@
 """The detectors that events are simulated in, by the names of the generations of their files."""
 
 from dataclasses import replace
+from itertools import product
 
+from numl_polars.detectors import DETECTORS as KNOWN
 from numl_polars.tools.simulate import contents
 from numl_polars.tools.simulate.detector import Detector, Drift, Photomultipliers
+
+Range = tuple[float, float]
+
+
+def _grid(rows: int, columns: int, y: Range, z: Range) -> tuple[Range, ...]:
+    """Places (y, z) of a regular grid between these bounds, column by column."""
+
+    def middles(number: int, bounds: Range) -> list[float]:
+        return [bounds[0] + (place + 0.5) / number * (bounds[1] - bounds[0]) for place in range(number)]
+
+    return tuple((one, other) for other, one in product(middles(columns, z), middles(rows, y)))
+
 
 UBOONE = Detector(
     name="uboone",
@@ -24,12 +38,12 @@ UBOONE_OPTICAL = replace(
     UBOONE,
     name="uboone-optical",
     contents=replace(contents.MICROBOONE, photomultipliers="ophit_table"),
-    photomultipliers=Photomultipliers(grid=(4, 8), beam_us=(3.2, 1.6)),
+    photomultipliers=Photomultipliers(places=KNOWN["uboone"].pmt_positions or (), beam_us=(3.2, 1.6)),
 )
 UBOONE_OPEN = replace(
     UBOONE_OPTICAL,
     name="uboone-open",
-    contents=replace(UBOONE_OPTICAL.contents, particle_code="g4_pdg", has_spacepoints=False),
+    contents=replace(contents.MICROBOONE, particle_code="g4_pdg", has_spacepoints=False),
 )
 DUNE = Detector(
     name="dune",
@@ -73,7 +87,9 @@ ICARUS = Detector(
     energy_scale=0.8,
     swapped_views=(1, 2),
     cryostats=2,
-    photomultipliers=Photomultipliers(grid=(3, 30), beam_us=(0.0, 1.6)),
+    photomultipliers=Photomultipliers(
+        places=_grid(3, 30, (-182.0, 135.0), (-895.0, 895.0)), beam_us=(0.0, 1.6)
+    ),
 )
 SBND = Detector(
     name="sbnd",
@@ -90,7 +106,7 @@ SBND = Detector(
     delta_gev=3e-4,
     energy_scale=0.8,
     swapped_views=(0, 1),
-    photomultipliers=Photomultipliers(grid=(6, 10), beam_us=(0.0, 1.6)),
+    photomultipliers=Photomultipliers(places=_grid(6, 10, (-200.0, 200.0), (0.0, 500.0)), beam_us=(0.0, 1.6)),
 )
 TWO_VIEWS = Detector(
     name="two-views",

@@ -67,12 +67,9 @@ class _Sources:
 
 def photomultiplier_positions(detector: Detector, seen: Photomultipliers) -> Floats:
     """Position of each photomultiplier, by number, cm, float64 (photomultipliers, 3)."""
-    axes = [
-        low + (np.arange(number) + 0.5) / number * (high - low)
-        for number, low, high in zip(seen.grid, detector.lower[1:], detector.upper[1:], strict=True)
-    ]
-    grid = np.meshgrid(detector.wires_at, axes[1], axes[0], indexing="ij")
-    return np.stack((grid[0], grid[2], grid[1]), axis=-1).reshape(-1, 3)
+    places = np.array(seen.places)
+    along_drift = np.repeat(detector.wires_at, len(places))
+    return np.column_stack((along_drift, np.tile(places, (len(detector.wires_at), 1))))
 
 
 def see_light(

@@ -18,7 +18,7 @@ def optical_tables(
 ) -> dict[str, Table]:
     """Flashes, sums and pulses of the events that are `kept`; no table where light is not seen.
 
-    Identifiers have gaps and, but for those of pulses, stand in no order.
+    Identifiers have gaps and, but for those of pulses, stand in no order; unless sums are numbered by flash.
     """
     seen = detector.photomultipliers
     if seen is None:
@@ -26,7 +26,15 @@ def optical_tables(
     light = see_light(forest, kept, detector, seen, rng)
     position = photomultiplier_positions(detector, seen)
     flash_id = _identifiers(light.flash_event, rng, shuffled=True)
-    sum_id = _identifiers(light.flash_event[light.sum_flash], rng, shuffled=True)
+    named = light.pulse_sum
+    if detector.contents.numbers_sums_by_flash:
+        is_first = np.diff(light.sum_flash, prepend=-1) > 0
+        rows = np.arange(light.sum_flash.size)
+        sum_id = rows - np.maximum.accumulate(np.where(is_first, rows, 0))
+        of_brightest = np.append(_is_brightest(light)[light.sum_flash], False)
+        named = np.where(of_brightest[named], named, -1)
+    else:
+        sum_id = _identifiers(light.flash_event[light.sum_flash], rng, shuffled=True)
     tables = {
         "opflash_table": _flashes(light, flash_id, detector, rng),
         "opflashsumpe_table": Table(
@@ -38,7 +46,7 @@ def optical_tables(
                 "sumpe": float32(light.sum_pe),
             },
         ),
-        "ophit_table": _pulses(light, sum_id, position, detector, rng),
+        "ophit_table": _pulses(light, np.append(sum_id, -1)[named], position, detector, rng),
     }
     with_positions = detector.contents.photomultipliers
     if with_positions is not None:
@@ -64,12 +72,17 @@ def _flashes(light: Light, flash_id: Ints, detector: Detector, rng: np.random.Ge
     )
 
 
+def _is_brightest(light: Light) -> Bools:
+    """Whether a flash is the first with the most photoelectrons of its event, bool (flashes,)."""
+    order = np.lexsort((-light.flash_pe, light.flash_event))
+    result = np.zeros(order.size, bool)
+    result[order] = np.diff(light.flash_event[order], prepend=-1) > 0
+    return result
+
+
 def _pulses(
-    light: Light, sum_id: Ints, position: Floats, detector: Detector, rng: np.random.Generator
+    light: Light, named: Ints, position: Floats, detector: Detector, rng: np.random.Generator
 ) -> Table:
-    in_flash = light.pulse_sum >= 0
-    named = np.full(light.pulse_sum.size, -1)
-    named[in_flash] = sum_id[light.pulse_sum[in_flash]]
     area = ADC_PER_PE * light.pulse_pe
     return Table(
         light.pulse_event,
