@@ -236,8 +236,8 @@ DETECTORS: dict[str, Detector] = {
             coordinates="global",
             tpcs=2,
             box=((-200.0, 200.0), (-200.0, 200.0), (0.0, 500.0)),
-            zero_tick=500.0,
-            drift_us=1280.0,
+            zero_tick=400.0,
+            drift_us=1300.0,
         ),
         # two views of 240 wires, 2,048 ticks of 0.198 us
         Detector(

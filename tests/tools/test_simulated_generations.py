@@ -257,4 +257,4 @@ def test_generation__fewer_events_are_the_first_of_more(
 def test_sbnd__charge_drifts_to_the_outer_wires() -> None:
     x = np.array([-199.0, -1.0, 1.0, 199.0])
     tick = SBND.tick_of(x, SBND.drift_of(x))
-    np.testing.assert_allclose(tick, 500 + np.array([1.0, 199.0, 199.0, 1.0]) / SBND.tick_cm)
+    np.testing.assert_allclose(tick, 400 + np.array([1.0, 199.0, 199.0, 1.0]) / SBND.tick_cm)
