@@ -45,6 +45,7 @@ REASONS: dict[str, str] = {
     "unusable_energy": "deposits whose energy is NaN, infinite or negative bring none into maps",
     "deposit_without_hit": "deposits name hits that are not there and are left out",
     "deposit_without_particle": "deposits name particles that are not there",
+    "no_light": "the event has no flash, no photomultiplier of one, or no optical hit",
     "repeated_flash_id": "a flash_id occurs twice in the event; photomultipliers are joined to the first",
     "repeated_sumpe_id": "a sumpe_id occurs twice in a flash; optical hits are joined to the first",
     "sum_without_flash": "photomultipliers name flashes that are not there and are joined to none",

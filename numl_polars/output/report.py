@@ -138,7 +138,7 @@ class RunReport:
         if self.num_samples:
             samples = ", ".join(f"{number:,} {name}" for name, number in self.num_samples.items())
             none = self.num_kept - sum(self.num_samples.values())
-            left = f"; {none:,} without spacepoints in none" if none else ""
+            left = f"; {none:,} with an empty store in none" if none else ""
             table.add_row("samples", f"{sum(self.num_samples.values()):,}", samples + left)
         for title, counts in (("rejected", self.rejected), ("noted", self.noted)):
             for reason, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):

@@ -69,7 +69,7 @@ class Optical(Part):
     remark is made where one is not there, or repeated. Of flashes with one `flash_id` the first stands for
     all. Of sums with one `sumpe_id` that in the flash with the most photoelectrons does, since MicroBooNE's
     files number the sums of each flash anew. ``flash_in_evt`` joins all flashes to the event. Events without
-    light keep empty stores.
+    light keep empty stores, and have a remark.
 
     ``flash_time_sp`` joins a flash to the spacepoints whose charge can have drifted since: their time, which
     is the mean of that of their hits, is not before the flash, nor later than `drift_time` after it; and
@@ -146,6 +146,8 @@ class Optical(Part):
 
     def attributes(self, formation: "Formation") -> Iterable[Attribute]:
         """See `Part.attributes`."""
+        none = np.logical_or.reduce([np.diff(formation.offsets(table)) == 0 for table in _STORES])
+        formation.ledger.enter("no_light", np.flatnonzero(none & formation.kept))
         detector = formation.scheme.known_detector(formation.batch)
         pmts = pmt_positions(formation, detector)
         for table, store in _STORES.items():
