@@ -98,13 +98,19 @@ def edges_of_rows(formation: "Formation", name: str, table: str, of: str, row: I
 
 
 def edges_of_pairs(formation: "Formation", name: str, table: str, of: str, pairs: Int64s) -> Attribute:
-    """Edges of kept events from pairs, int64 (2, E), of rows of both tables, sorted by the first."""
+    """Edges of kept events from pairs, int64 (2, E), of rows of both tables, sorted by the first.
+
+    There may be many: `pairs` is changed.
+    """
     offsets, of_offsets = formation.offsets(table), formation.offsets(of)
     event = event_rows(offsets)[pairs[0]]
-    kept = formation.kept[event]
-    pairs, event = pairs[:, kept], event[kept]
+    if not formation.kept.all():
+        kept = formation.kept[event]
+        pairs, event = pairs[:, kept], event[kept]
     starts = np.searchsorted(event, np.append(formation.kept_events, formation.batch.num_events))
-    return sorted_edges(name, pairs - np.stack([offsets[event], of_offsets[event]]), starts)
+    pairs[0] -= offsets[event]
+    pairs[1] -= of_offsets[event]
+    return sorted_edges(name, pairs, starts)
 
 
 def pmt_positions(formation: "Formation", detector: "Detector | None") -> Float32s:
