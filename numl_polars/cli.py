@@ -25,3 +25,7 @@ for command in (simulate, validate, show, index, concat, process_command, merge,
 def main() -> None:
     """Run the command line."""
     command_line(cli)
+
+
+if __name__ == "__main__":
+    main()

@@ -62,6 +62,12 @@ def _imports(*arguments: object) -> tuple[Finished, set[str]]:
     return result, {".".join(name.split(".")[:depth]) for name in names for depth in (1, 2)}
 
 
+def test_cli__is_a_module_that_runs() -> None:
+    result, _ = _imports("-m", "numl_polars.cli", "--help")
+    assert result.returncode == 0
+    assert "simulate" in result.stdout
+
+
 def test_process__help_is_light_and_complete() -> None:
     result, imported = _imports("-m", "numl_polars.process", "--help")
     assert result.returncode == 0
