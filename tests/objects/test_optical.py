@@ -63,7 +63,7 @@ def sums_of_pulses(event: Event) -> list[int]:
     for name in event["ophit_table"]["sumpe_id"].tolist():
         best, most = -1, -math.inf
         for row, own in enumerate(event["opflashsumpe_table"]["sumpe_id"].tolist()):
-            bright = light[flash[row]] if flash[row] >= 0 and not math.isnan(light[flash[row]]) else -math.inf
+            bright = light[flash[row]] if flash[row] >= 0 else -math.inf
             if name != -1 and own == name and (best < 0 or bright > most):
                 best, most = row, bright
         found.append(best)
@@ -473,6 +473,26 @@ def test_simulated__flash_of_the_beam_has_all_spacepoints_of_its_cryostat(
     assert beam > 10
     assert stray > 0
     assert (crossing == 0) == told
+
+
+def test_optical__flash_is_in_the_cryostat_of_its_brightest_photomultiplier(tmp_path: Path) -> None:
+    event = optical_event(np.random.default_rng(0), flashes=1, sums=4, hits=1)
+    event["opflash_table"] |= {"flash_id": np.array([7]), "time": np.zeros(1, np.float32)}
+    event["opflashsumpe_table"] |= {
+        "flash_id": np.array([7, 7, 7, -1]),
+        "pmt_channel": np.array([0, 3, 1, 1]),
+        "sumpe": np.array([5.0, 9.0, np.nan, 99.0], np.float32),
+    }
+    event["hit_table"] |= {
+        "hit_id": np.arange(3), "local_time": np.full(3, 900.0), "Cryostat": np.array([0, 1, 5])
+    }  # fmt: skip
+    event["spacepoint_table"] = {
+        "spacepoint_id": np.arange(4),
+        "position": np.zeros((4, 3), np.float32),
+        "hit_id": np.array([[-1, -1, 0], [2, 1, -1], [-1, 2, -1], [0, 1, -1]]),
+    }
+    arrays = build(tmp_path / "e.h5", [event], TWO_CRYOSTATS, **CLOCK).objects.arrays(0)
+    assert arrays["flash_time_sp/edge_index"].tolist() == [[0, 0], [1, 2]]
 
 
 def test_optical__sums_may_be_numbered_in_each_flash(tmp_path: Path) -> None:

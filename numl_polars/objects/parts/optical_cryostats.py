@@ -55,10 +55,8 @@ def cryostats(
     assert detector.pmts is not None
     channel = _known(int64(sums["pmt_channel"]), detector.pmts)
     result.sums[:] = np.where(channel >= 0, channel * detector.cryostats // detector.pmts, -1)
-    light = sums["sumpe"].to_numpy().astype(np.float64)
-    light[np.isnan(light)] = -np.inf
-    # what is written to a flash last stays: the first of the brightest
-    order = np.lexsort((-light, flash))[::-1]
+    # what is written to a flash last stays: the first of the brightest; NaN is none
+    order = np.lexsort((-sums["sumpe"].to_numpy(), flash))[::-1]
     order = order[(flash[order] >= 0) & (result.sums[order] >= 0)]
     result.flashes[flash[order]] = result.sums[order]
     return result

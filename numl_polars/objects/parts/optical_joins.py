@@ -76,7 +76,7 @@ def _repeated(offsets: Int64s, columns: Sequence[Int64s]) -> NDArray[np.bool_]:
 
 
 def brightest_first(formation: "Formation", flash: Int64s) -> Int64s:
-    """Sums of each event by the photoelectrons of their flash, most of them first, int64 (sums,).
+    """Sums of each event by the photoelectrons of their flash, most of them first, NaN last, int64 (sums,).
 
     Writers of MicroBooNE's files number the sums of each flash anew; what optical hits name are those of
     the brightest flash.
@@ -87,7 +87,6 @@ def brightest_first(formation: "Formation", flash: Int64s) -> Int64s:
         int64 (sums,): row of the flash, -1 for none.
     """
     light = np.append(formation.tables[FLASHES]["totalpe"].to_numpy().astype(np.float64), -np.inf)[flash]
-    light[np.isnan(light)] = -np.inf
     return np.lexsort((-light, event_rows(formation.offsets(SUMS))))
 
 
