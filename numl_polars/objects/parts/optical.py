@@ -120,8 +120,8 @@ class Optical(Part):
         absent = [table for table in _STORES if table not in events.tables]
         if absent:
             raise InputError(
-                f"{events.name} has no {', '.join(absent)}: {self.name} is made of {', '.join(_STORES)}; the "
-                f"file has {', '.join(sorted(events.tables))}"
+                f"{events.name} has no {', '.join(absent)}: {self.name} is made of {', '.join(_STORES)}; "
+                f"leave the part out; the file has {', '.join(sorted(events.tables))}"
             )
         needed: dict[str, list[str]] = {
             FLASHES: ["flash_id", *_wires(events, FLASHES), *_FEATURES[FLASHES]],
