@@ -21,6 +21,7 @@ from numl_polars.tables.damage import DAMAGE
 from numl_polars.tables.filters import MOST_INFLATED
 from numl_polars.tables.opening import open_hdf5
 from numl_polars.tables.raw_file import KEPT_BYTES, RawFile
+from numl_polars.tables.rows import read_numbers
 from numl_polars.tables.store import StoredTable, TableDescription, is_group, spelled_out
 
 Renamed = Mapping[str, Mapping[str, str]]
@@ -150,16 +151,18 @@ class OpenedFile:
             )
         try:
             check_chunks(table.event_id, self.raw)
-            ids: NDArray[Any] = table.event_id[()]
+            ids: NDArray[Any] = read_numbers(table.event_id, 0, len(table.event_id))
         except (*DAMAGE, MemoryError) as error:
             raise InputError(f"{table.where}: column 'event_id' cannot be read: {error}") from error
+        if ids.dtype == np.int32:
+            return ids
         wide = np.flatnonzero((ids != ids.astype(np.int32)).any(axis=1))
         if wide.size:
             raise InputError(
                 f"{table.where}: event {wide[0]} is {tuple(ids[wide[0]].tolist())}, more than the 32 bits "
                 "that graph files have for run, subrun and event"
             )
-        return ids.astype(np.int32, copy=False)
+        return ids.astype(np.int32)
 
     @property
     def is_changed(self) -> bool:
