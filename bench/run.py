@@ -62,6 +62,7 @@ SCRIPTS = {
     "labelling": Script("labelling.py", (), "at least 1,000x", 3),
     "delaunay": Script("delaunay.py", (), "at least 6x"),
     "reading": Script("reading.py", (), "at least 1.7x", 2),
+    "opening": Script("opening.py", (), "at most 3 s", 4),
     "concat": Script("concat.py", (), "at least 2x", 8),
     "maps": Script("maps.py", (), "at most 2 ms", 2),
     "writing": Script("writing.py", (), "", 2),
