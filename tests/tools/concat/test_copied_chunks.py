@@ -85,3 +85,9 @@ def test_copied__not_of_another_storage_or_type(tmp_path: Path, storage: dict[st
     second = write_rows(tmp_path / "b.h5", 8, seed=1, **storage)
     for paths in ([first, second], [second, first]):
         joined(tmp_path, paths, overwrite=True, missing="null")
+
+
+def test_copied__not_of_another_level(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "a.h5", 8, compression_opts=9)
+    stored = stored_plainly(path)
+    assert not {*joined(tmp_path, [path])} & {*stored}
