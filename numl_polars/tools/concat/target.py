@@ -8,7 +8,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5p, h5s
+from h5py import h5a, h5d, h5o, h5p, h5s
 
 from numl_polars.output.files import writing
 from numl_polars.output.hdf5 import create_file
@@ -70,7 +70,8 @@ class Target:
             if len(self._open) >= _MOST_OPEN:
                 self._open.popitem(last=False)
             column = self._columns[number]
-            self._open[number] = self.file[column.table][column.name]
+            dataset = h5d.open(self.file.id, f"{column.table}/{column.name}".encode())
+            self._open[number] = h5py.Dataset(dataset)
         self._open.move_to_end(number)
         return self._open[number]
 
@@ -134,8 +135,10 @@ def copy_attributes(file: h5py.File, contents: Sequence[FileContent]) -> list[st
     for number, pairs in places.items():
         with open_hdf5(contents[number].path) as source:
             for in_file, place in pairs:
-                where = f"{in_file} of {contents[number].path}"
-                failed += _copy(source[in_file].attrs, file[place].attrs, where)
+                # h5py's objects for all columns would take longer than most files
+                if h5a.get_num_attrs(h5o.open(source.id, in_file.encode())):
+                    where = f"{in_file} of {contents[number].path}"
+                    failed += _copy(source[in_file].attrs, file[place].attrs, where)
     return failed
 
 
