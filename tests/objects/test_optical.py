@@ -495,6 +495,15 @@ def test_optical__flash_is_in_the_cryostat_of_its_brightest_photomultiplier(tmp_
     assert arrays["flash_time_sp/edge_index"].tolist() == [[0, 0], [1, 2]]
 
 
+def test_optical__charge_may_come_a_tolerance_too_early_or_too_late(tmp_path: Path) -> None:
+    event = optical_event(np.random.default_rng(0), flashes=4, hits=1)
+    event["hit_table"]["local_time"] = np.full(3, 900.0)  # 50 us
+    event["spacepoint_table"]["hit_id"] = np.zeros_like(event["spacepoint_table"]["hit_id"])
+    event["opflash_table"]["time"] = np.array([-965.0, -955.0, 55.0, 65.0], np.float32)
+    arrays = build(tmp_path / "e.h5", [event], **CLOCK).objects.arrays(0)
+    assert set(arrays["flash_time_sp/edge_index"][0].tolist()) == {1, 2}
+
+
 def test_optical__sums_may_be_numbered_in_each_flash(tmp_path: Path) -> None:
     """As MicroBooNE's writer does: optical hits then name sums of the brightest flash, here the second."""
     event = optical_event(np.random.default_rng(0), flashes=3, sums=6, pulses=4)
