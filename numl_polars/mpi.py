@@ -3,13 +3,14 @@
 import os
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from time import sleep
 from types import TracebackType
 from typing import Any, NoReturn, TypeVar
 
-from numl_polars.errors import LaunchError, NumlError
+from numl_polars.errors import LaunchError, NumlError, RankError
 
 T = TypeVar("T")
 
@@ -199,6 +200,26 @@ def in_shares(ranks: World, number: int, do: Callable[[int], T]) -> list[T]:
     """
     first, last = (number * rank // ranks.size for rank in (ranks.rank, ranks.rank + 1))
     return [one for share in ranks.gather([do(i) for i in range(first, last)]) for one in share]
+
+
+@contextmanager
+def fault_of_rank(ranks: World, where: str = "") -> Iterator[None]:
+    """Any fault of the block as a RankError that says which rank, and `where`.
+
+    Of a rank alone, what the user can mend passes unchanged, unless it has a place to be named.
+    """
+    try:
+        yield
+    except RankError:
+        raise
+    except Exception as error:
+        # compiled code that is interrupted says SystemError
+        if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        fault = str(error) if isinstance(error, NumlError) else f"{type(error).__name__}: {error}"
+        if ranks.size == 1 and not where and isinstance(error, NumlError):
+            raise
+        raise RankError(f"rank {ranks.rank}{where}: {fault}") from error
 
 
 @cache

@@ -5,41 +5,35 @@ a batch at a time; when all are done the ranks' files take their names, and rank
 """
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
-from itertools import chain
 from pathlib import Path
-from time import perf_counter, sleep
+from time import perf_counter
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from numl_polars.detectors import Detector
-from numl_polars.errors import InputError, NumlError, OptionError, RankError
-from numl_polars.events.batch import Batch
+from numl_polars.errors import InputError, OptionError
 from numl_polars.events.cost import cut_costs, event_costs
 from numl_polars.events.file import BATCH_BYTES, EventFile
 from numl_polars.events.partition import balanced_ranges, batch_ranges
-from numl_polars.events.readable import UnreadableEvent, readable_batches
 from numl_polars.events.storage import Contents, EventFileWarning
-from numl_polars.mpi import World, world
-from numl_polars.objects.assembly import build_objects
-from numl_polars.objects.training_object import Built, TrainingObject, check_object_name
+from numl_polars.mpi import World, fault_of_rank, world
+from numl_polars.objects.training_object import TrainingObject, check_object_name
 from numl_polars.output.files import remove
 from numl_polars.output.formats import format_named
-from numl_polars.output.protocols import ObjectWriter
 from numl_polars.output.report import RunReport, peak_memory_bytes, stage_seconds
 from numl_polars.output.splits import DEFAULT_SPLITS, Splits
 from numl_polars.output.targets import Targets
-from numl_polars.overlap import overlapped
-from numl_polars.product import Product, Share
+from numl_polars.product import Product
+from numl_polars.rank_run import RankResult, columns_of, process_rank
 from numl_polars.sources import Source, source_paths
-from numl_polars.threads import num_cores
 from numl_polars.timing import Progress, Stages
 
 Int64s = NDArray[np.int64]
@@ -63,16 +57,6 @@ class Plan:
     contents: Contents
     ranges: list[tuple[int, int]]
     num_bytes: Int64s
-
-
-@dataclass
-class RankResult:
-    """What one rank did."""
-
-    shares: dict[str, Share]
-    unreadable: list[UnreadableEvent] = field(default_factory=list)
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    peak_memory: int = 0
 
 
 @overload
@@ -167,41 +151,43 @@ def process(  # type: ignore[misc]  # the overloads tell what comes back, this w
     # ranks that are ended cannot remove what they were writing
     for target in targets.values():
         ranks.when_aborted(target.remove_unfinished)
-    with stages("plan"):
-        paths = ranks.on_first(
-            lambda: events.paths if isinstance(events, EventFile) else source_paths(events)
-        )
-        for target in targets.values():
-            ranks.on_first(partial(target.check, paths, overwrite=overwrite))
-        if not isinstance(events, EventFile):
-            events = EventFile(paths, detector=detector, ranks=ranks)
-        events = events[event_range]
-        events.load_offsets(ranks.on_first(lambda: _columns(events, schemes)), ranks)
-        plan = ranks.on_first(lambda: make_plan(events, schemes, ranks.size))
-        events.learn(plan.contents)
-    with stages("compile"):
-        ranks.on_first(lambda: compile_kernels(schemes.values(), progress))
-        compile_kernels(schemes.values())
+    with ExitStack() as opened:
+        with stages("plan"):
+            paths = ranks.on_first(
+                lambda: events.paths if isinstance(events, EventFile) else source_paths(events)
+            )
+            for target in targets.values():
+                ranks.on_first(partial(target.check, paths, overwrite=overwrite))
+            if not isinstance(events, EventFile):
+                events = opened.enter_context(EventFile(paths, detector=detector, ranks=ranks))
+            events = events[event_range]
+            events.load_offsets(ranks.on_first(lambda: columns_of(events, schemes)), ranks)
+            plan = ranks.on_first(lambda: make_plan(events, schemes, ranks.size))
+            events.learn(plan.contents)
+        with stages("compile"):
+            ranks.on_first(lambda: compile_kernels(schemes.values(), progress))
+            compile_kernels(schemes.values())
 
-    options = {"format": format, "batch_bytes": batch_bytes, "splits": str(splits)}
-    options |= {"seed": splits.seed, "split_by": splits.by}
-    writer_options = {} if compression is None else {"compression": compression}
-    products = {
-        name: Product(
-            scheme=scheme,
-            targets=targets[name],
-            facts=_facts(events, scheme, **options, **writer_options),
-            overwrite=overwrite,
-            writer_options=writer_options,
-        )
-        for name, scheme in schemes.items()
-    }
-    writers = {name: product.writer(ranks.rank) for name, product in products.items()}
-    with _fault_of_rank(ranks), ExitStack() as written:
-        for writer in writers.values():
-            written.enter_context(writer)
-        ranks.barrier()
-        result = _process_rank(events, schemes, plan, writers, stages, batch_bytes, progress, ranks)
+        options = {"format": format, "batch_bytes": batch_bytes, "splits": str(splits)}
+        options |= {"seed": splits.seed, "split_by": splits.by}
+        writer_options = {} if compression is None else {"compression": compression}
+        products = {
+            name: Product(
+                scheme=scheme,
+                targets=targets[name],
+                facts=_facts(events, scheme, **options, **writer_options),
+                overwrite=overwrite,
+                writer_options=writer_options,
+            )
+            for name, scheme in schemes.items()
+        }
+        writers = {name: product.writer(ranks.rank) for name, product in products.items()}
+        with fault_of_rank(ranks), ExitStack() as written:
+            for writer in writers.values():
+                written.enter_context(writer)
+            ranks.barrier()
+            spans = batch_ranges(plan.num_bytes, batch_bytes, *plan.ranges[ranks.rank])
+            result = process_rank(events, schemes, spans, writers, stages, progress, ranks)
     for name, writer in writers.items():
         result.shares[name].part = writer.part
     results = ranks.gather(result)
@@ -251,26 +237,6 @@ def _tell_unreadable(results: Sequence[RankResult], num_events: int) -> None:
     )
 
 
-@contextmanager
-def _fault_of_rank(ranks: World, where: str = "") -> Iterator[None]:
-    """Any fault of the block as a RankError that says which rank, and `where`.
-
-    Of a rank alone, what the user can mend passes unchanged, unless it has a place to be named.
-    """
-    try:
-        yield
-    except RankError:
-        raise
-    except Exception as error:
-        # compiled code that is interrupted says SystemError
-        if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from error
-        fault = str(error) if isinstance(error, NumlError) else f"{type(error).__name__}: {error}"
-        if ranks.size == 1 and not where and isinstance(error, NumlError):
-            raise
-        raise RankError(f"rank {ranks.rank}{where}: {fault}") from error
-
-
 def make_plan(events: EventFile, objects: Mapping[str, TrainingObject], num_ranks: int) -> Plan:
     """Ranges of events of which the costliest costs as little as can be, by the model of `events.cost`.
 
@@ -279,7 +245,7 @@ def make_plan(events: EventFile, objects: Mapping[str, TrainingObject], num_rank
     InputError
         A table or column that an object needs is missing, or a table's keys are wrong beyond repair.
     """
-    columns = _columns(events, objects)
+    columns = columns_of(events, objects)
     events.load_offsets(columns)
     offsets = {table: events.offsets(table) for table in columns}
     num_bytes = np.zeros(len(events.ids), np.int64)
@@ -290,15 +256,6 @@ def make_plan(events: EventFile, objects: Mapping[str, TrainingObject], num_rank
     cuts = cut_costs((own[table], events.chunks(table, names)) for table, names in columns.items())
     ranges = balanced_ranges(costs, num_ranks, cuts)
     return Plan(events.contents, [(events.start + a, events.start + b) for a, b in ranges], num_bytes)
-
-
-def _columns(events: EventFile, objects: Mapping[str, TrainingObject]) -> dict[str, list[str]]:
-    """Tables and columns that some of the objects read."""
-    found: dict[str, list[str]] = {}
-    for scheme in objects.values():
-        for table, names in scheme.columns(events).items():
-            found[table] = list(dict.fromkeys([*found.get(table, []), *names]))
-    return found
 
 
 _KERNELS = ("events.matching", "labels.ancestry", "labels.deposits", "objects.ranking", "tables.byte_kernels")
@@ -333,78 +290,3 @@ def _facts(events: EventFile, scheme: TrainingObject, **options: Any) -> dict[st
             for path, size, event in zip(events.paths, events.num_bytes, first, strict=False)
         ]
     return {"input": source, "options": scheme.options() | options, "version": version("numl-polars")}
-
-
-def _process_rank(
-    events: EventFile,
-    objects: Mapping[str, TrainingObject],
-    plan: Plan,
-    writers: Mapping[str, ObjectWriter],
-    stages: Stages,
-    batch_bytes: int,
-    progress: Progress | None,
-    ranks: World,
-) -> RankResult:
-    """Read, build and write the events of this rank, a batch at a time; the three overlap if cores allow."""
-    columns = _columns(events, objects)
-    result = RankResult({name: Share() for name in objects})
-    finished = 0
-
-    def fault_at(start: int, stop: int) -> AbstractContextManager[None]:
-        return _fault_of_rank(ranks, f", events [{start}, {stop})")
-
-    def read(span: tuple[int, int]) -> list[Batch | UnreadableEvent]:
-        with fault_at(*span), stages("read"):
-            return list(readable_batches(events, columns, *span))
-
-    def readable(found: Iterable[list[Batch | UnreadableEvent]]) -> Iterator[Batch]:
-        nonlocal finished
-        for one in chain.from_iterable(found):
-            if isinstance(one, Batch):
-                yield one
-                continue
-            result.unreadable.append(one)
-            for share in result.shares.values():
-                share.leave_out(one, events.ids[one.event_index : one.event_index + 1])
-            finished += _report_progress(1, finished, len(events), progress, ranks)
-
-    def build(batch: Batch) -> tuple[Batch, dict[str, Built]]:
-        with fault_at(batch.start, batch.stop):
-            return batch, build_objects(objects, batch, stages)
-
-    def write(done: tuple[Batch, dict[str, Built]]) -> tuple[int, dict[str, Built]]:
-        batch, built = done
-        with fault_at(batch.start, batch.stop), stages("write"):
-            for name, one in built.items():
-                writers[name].write(one.objects)
-        return batch.num_events, built
-
-    spare_core = num_cores() > 1
-    spans = batch_ranges(plan.num_bytes, batch_bytes, *plan.ranges[ranks.rank])
-    batches = overlapped(read, spans, spare_core=spare_core)
-    for num_events, built in overlapped(write, map(build, readable(batches)), spare_core=spare_core):
-        for name, one in built.items():
-            result.shares[name].add(one)
-        finished += _report_progress(num_events, finished, len(events), progress, ranks)
-    while ranks.rank == 0 and finished < len(events):
-        sleep(_POLL_SECONDS)
-        finished += _report_progress(0, finished, len(events), progress, ranks)
-    result.seconds = stages.seconds
-    result.peak_memory = peak_memory_bytes()
-    return result
-
-
-def _report_progress(
-    own: int, finished: int, num_events: int, progress: Progress | None, ranks: World
-) -> int:
-    """Events newly finished, on rank 0 over all ranks."""
-    if ranks.rank > 0:
-        ranks.send_progress(own)
-        return own
-    new = own + ranks.receive_progress()
-    if progress is not None and new:
-        progress("events", finished + new, num_events)
-    return new
-
-
-_POLL_SECONDS = 0.05

@@ -23,7 +23,7 @@ ORDER = (
     ("labels",),
     ("objects",),
     ("output",),
-    ("pipeline", "product"),
+    ("pipeline", "product", "rank_run"),
     ("process", "command", "commands", "cli"),
 )
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}

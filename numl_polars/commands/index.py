@@ -1,16 +1,10 @@
 """``numl-polars index``: sequence keys of event files."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from numl_polars.command import names, progress_bar
-
-if TYPE_CHECKING:
-    from numl_polars.tools.index import IndexedFile
-
-_PIPE_WIDTH = 10_000
+from numl_polars.command import names, print_section, progress_bar
 
 
 @click.command()
@@ -60,7 +54,7 @@ def index(
     from numl_polars.mpi import world
     from numl_polars.sources import source_paths
     from numl_polars.tables.index_layout import IndexLayout
-    from numl_polars.tools.index import index_file
+    from numl_polars.tools.index import index_file, shown
 
     def run() -> None:
         paths = source_paths(sources)
@@ -84,7 +78,7 @@ def index(
                     if len(paths) > 1:
                         click.echo(f"{error}\n")
                 else:
-                    _print(found)
+                    print_section(shown(found))
                     if found.faults:
                         first = found.faults[0]
                         also = f" (and {len(found.faults) - 1} other tables)" if len(found.faults) > 1 else ""
@@ -99,16 +93,3 @@ def index(
             raise InputError(fault)
 
     world().on_first(run)
-
-
-def _print(found: "IndexedFile") -> None:
-    from rich.console import Console
-
-    from numl_polars.tools.index import shown
-
-    # a pipe has no width: paths come out whole, and lines without padding
-    console = Console() if Console().is_terminal else Console(width=_PIPE_WIDTH)
-    with console.capture() as captured:
-        console.print(shown(found), soft_wrap=False)
-    for line in captured.get().splitlines():
-        click.echo(line.rstrip())

@@ -248,9 +248,7 @@ def raw_rows(dataset: h5py.Dataset, file: RawFile | None) -> ContiguousRows | Ch
     return None if fill is None else ChunkedRows.of(dataset, file, fill)
 
 
-def check_chunks(
-    dataset: h5py.Dataset, file: RawFile | None, start: int = 0, stop: int | None = None
-) -> None:
+def check_chunks(dataset: h5py.Dataset, file: RawFile | None, start: int, stop: int) -> None:
     """Decode the chunks of rows ``[start, stop)``, which HDF5 is going to read: it takes them as they come.
 
     Raises
@@ -262,7 +260,7 @@ def check_chunks(
         values = np.zeros((), f"V{dataset.id.get_type().get_size()}")
         chunks = ChunkedRows.of(dataset, file, values)
         if chunks is not None:
-            chunks.check(start, len(dataset) if stop is None else stop)
+            chunks.check(start, stop)
 
 
 def _stored_dtype(dataset: h5py.Dataset, file: RawFile) -> np.dtype[Any] | None:

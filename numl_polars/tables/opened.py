@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 
 from numl_polars.errors import InputError
 from numl_polars.schema import EVENT_ID, EVENT_TABLE, TABLES
-from numl_polars.tables.chunks import check_chunks
 from numl_polars.tables.damage import DAMAGE
 from numl_polars.tables.filters import MOST_INFLATED
 from numl_polars.tables.opening import open_hdf5
 from numl_polars.tables.raw_file import KEPT_BYTES, RawFile
-from numl_polars.tables.rows import read_numbers
 from numl_polars.tables.store import StoredTable, TableDescription, is_group, spelled_out
 
 Renamed = Mapping[str, Mapping[str, str]]
@@ -150,8 +148,7 @@ class OpenedFile:
                 f"{table.where} is damaged: {len(table.event_id)} events are more than its file can hold"
             )
         try:
-            check_chunks(table.event_id, self.raw)
-            ids: NDArray[Any] = read_numbers(table.event_id, 0, len(table.event_id))
+            ids: NDArray[Any] = table.read_rows(EVENT_ID, 0, len(table.event_id))
         except (*DAMAGE, MemoryError) as error:
             raise InputError(f"{table.where}: column 'event_id' cannot be read: {error}") from error
         if ids.dtype == np.int32:

@@ -18,7 +18,6 @@ import pyarrow as pa
 
 from numl_polars.errors import InputError, UnreadableError
 from numl_polars.schema import EVENT_ID, read_as, scalar_names
-from numl_polars.tables.chunks import check_chunks
 from numl_polars.tables.damage import DAMAGE
 from numl_polars.tables.filters import MOST_INFLATED
 from numl_polars.tables.index_layout import NUML, IndexLayout
@@ -398,9 +397,8 @@ class StoredTable:
 
     def _read_block(self, dataset: str, start: int, stop: int) -> np.ndarray:
         rows = self._rows_of(dataset)
-        if rows.dataset.nbytes <= _FEW_BYTES:
+        if rows.dataset.chunks is None and rows.dataset.nbytes <= _FEW_BYTES:
             # HDF5 is told less than is looked up to read past it
-            check_chunks(rows.dataset, self._file, start, stop)
             return read_numbers(rows.dataset, start, stop)
         reading = Reading(rows, start, stop)
         run_readings([reading])

@@ -9,8 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from numl_polars.mpi import World
-from numl_polars.pipeline import _fault_of_rank
+from numl_polars.mpi import World, fault_of_rank
 from tests.conftest import Run
 from tests.process.builder import Here, assert_fault, copied, files
 
@@ -202,8 +201,8 @@ def test_process__debug_shows_the_traceback(here: Here, tmp_path: Path) -> None:
     assert result.stderr.splitlines()[-1].startswith("numl-polars: no such file")
 
 
-def test_fault_of_rank__interrupted_kernel_is_an_interruption() -> None:
+def testfault_of_rank__interrupted_kernel_is_an_interruption() -> None:
     interrupted = SystemError("a kernel returned a result with an exception set")
     interrupted.__cause__ = KeyboardInterrupt()
-    with pytest.raises(KeyboardInterrupt), _fault_of_rank(World(), ", events [0, 3)"):
+    with pytest.raises(KeyboardInterrupt), fault_of_rank(World(), ", events [0, 3)"):
         raise interrupted

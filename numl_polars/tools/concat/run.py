@@ -1,18 +1,18 @@
 """The whole flow: files are looked at, agree on a schema, and their rows become one file."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter, sleep
 from typing import Any
 
-from numl_polars.errors import InputError, NumlError, OptionError, OutputError, RankError
+from numl_polars.errors import InputError, NumlError, OptionError, OutputError
 from numl_polars.events.file import EventFileWarning
-from numl_polars.mpi import World, world
+from numl_polars.mpi import World, fault_of_rank, world
 from numl_polars.output.files import check_target, finish, remove, unfinished
 from numl_polars.sources import Source, source_paths
 from numl_polars.tables.index_layout import IndexLayout
@@ -106,7 +106,7 @@ def concat(
         part = ranks.on_first(lambda: written.enter_context(unfinished(target, overwrite=chosen.replaces)))
         # a rank that is ended cannot remove what it was writing
         ranks.when_aborted(lambda: remove(part))
-        with _fault_of_rank(ranks):
+        with fault_of_rank(ranks):
             _compile(ranks)
             items = encoded(Encoder(plan, inputs), plan.shares[ranks.rank], cores=num_cores())
             if ranks.rank == 0:
@@ -252,15 +252,3 @@ def _compile(ranks: World) -> None:
 def _tell(sentences: Iterable[str]) -> None:
     for sentence in sentences:
         warnings.warn(sentence, EventFileWarning, stacklevel=2)
-
-
-@contextmanager
-def _fault_of_rank(ranks: World) -> Iterator[None]:
-    """Any fault of the block as a RankError that says which rank; of a rank alone it passes unchanged."""
-    try:
-        yield
-    except Exception as error:
-        if ranks.size == 1:
-            raise
-        fault = str(error) if isinstance(error, NumlError) else f"{type(error).__name__}: {error}"
-        raise RankError(f"rank {ranks.rank}: {fault}") from error
