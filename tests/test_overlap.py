@@ -87,15 +87,17 @@ def test_overlapped__fault_of_the_source_or_the_user_leaves_no_thread(spare_core
 
 
 def test_overlapped__closing_waits_for_what_runs() -> None:
-    may_end, ended = threading.Event(), []
+    has_begun, may_end, ended = threading.Event(), threading.Event(), []
 
     def work(item: int) -> None:
         if item == 1:
+            has_begun.set()
             may_end.wait(10)
             ended.append(True)
 
     results = overlapped(work, range(3), spare_core=True)
     next(results)
+    assert has_begun.wait(10)
     threading.Timer(0.05, may_end.set).start()
     results.close()
     assert ended == [True]

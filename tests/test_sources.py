@@ -105,12 +105,13 @@ def test_source_paths__nothing_is_refused() -> None:
 def test_source_paths__of_a_folder_that_may_not_be_looked_into(
     folder: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    def refuse(_: Path) -> bool:
+    def refuse(*_: object, **__: object) -> bool:
         raise PermissionError(13, "Permission denied")
 
     listed = folder / "files.txt"
     listed.write_text("a.h5\n")
     monkeypatch.setattr(Path, "exists", refuse)
+    monkeypatch.setattr("h5py.File", refuse)
     if kind == "pattern":
         with pytest.raises(InputError, match=r"no file matches \S*/no\*\.h5"):
             source_paths(folder / "no*.h5")

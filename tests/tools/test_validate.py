@@ -277,7 +277,10 @@ FAULTS: dict[str, tuple[Callable[[Tables], None], tuple[Any, ...]]] = {
         ("repeated-flash-id", "opflash_table", "flash_id", 1, 3, 5, 0),
     ),
     "repeated photomultiplier": (
-        _set("opflashsumpe_table", "sumpe_id", 5, 0),
+        _in_turn(
+            _set("opflashsumpe_table", "sumpe_id", 5, 0),
+            _set("opflashsumpe_table", "flash_id", 5, 1),
+        ),
         ("repeated-sumpe-id", "opflashsumpe_table", "sumpe_id", 1, 3, 5, 0),
     ),
     "photomultiplier without flash": (

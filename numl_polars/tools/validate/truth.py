@@ -1,7 +1,7 @@
 """What is wrong between the tables of an event: identifiers, trees of particles, planes, labels."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -30,7 +30,8 @@ IDENTIFIER_OF = {
     "repeated-hit-id": (HITS, "hit_id"),
     "repeated-g4-id": (PARTICLES, "g4_id"),
     "repeated-flash-id": (FLASHES, "flash_id"),
-    "repeated-sumpe-id": (SUMS, "sumpe_id"),
+    # MicroBooNE numbers them anew in each flash
+    "repeated-sumpe-id": (SUMS, "sumpe_id", "flash_id"),
 }
 """Columns that name rows of a table within their event, by the kind of fault that a name is there twice."""
 REFERENCES: Mapping[str, tuple[str, str, str, int | None]] = {
@@ -67,9 +68,9 @@ class TruthChecks:
 
     def faults(self, batch: Mapping[str, TableRows]) -> Iterator[Finding]:
         """What is wrong in a batch, of whose tables those are there that could be read."""
-        for kind, (table, column) in IDENTIFIER_OF.items():
+        for kind, (table, *columns) in IDENTIFIER_OF.items():
             if table in batch:
-                yield from _repeated(batch[table], column, kind)
+                yield from _repeated(batch[table], columns, kind)
         for kind, (table, column, of_table, none) in REFERENCES.items():
             if table in batch:
                 yield from _absent(batch, table, column, of_table, column, kind, none=none)
@@ -133,18 +134,28 @@ class TruthChecks:
         yield rows.finding("unlabelled", None, places, detail=about)
 
 
-def _repeated(rows: TableRows, column: str, kind: str) -> Iterator[Finding]:
-    """Events in which a value occurs twice; the first value that does is the example."""
+def _repeated(rows: TableRows, columns: Sequence[str], kind: str) -> Iterator[Finding]:
+    """Events in which two rows have the same values; the first row that repeats one is the example."""
     from numl_polars.labels.ancestry import has_repeats
 
-    values = rows.integers(column)
-    if values is None or rows.offsets is None:
+    stored = [values for values in map(rows.integers, columns) if values is not None]
+    if len(stored) < len(columns) or rows.offsets is None:
         return
-    events = np.flatnonzero(has_repeats(rows.offsets, values))
+    names = stored[0] if len(stored) == 1 else _as_one(stored)
+    events = np.flatnonzero(has_repeats(rows.offsets, names))
     if events.size:
         start, stop = rows.offsets[events[0]], rows.offsets[events[0] + 1]
-        again = ~pl.Series(values[start:stop]).is_first_distinct().to_numpy()
-        yield rows.finding(kind, column, start + np.flatnonzero(again)[:1], values, count=events.size)
+        again = ~pl.Series(names[start:stop]).is_first_distinct().to_numpy()
+        yield rows.finding(kind, columns[0], start + np.flatnonzero(again)[:1], stored[0], count=events.size)
+
+
+def _as_one(columns: Sequence[Int64s]) -> Int64s:
+    """Numbers that are equal where the values of all columns are, int64 (rows,)."""
+    numbers = np.zeros(len(columns[0]), np.int64)
+    for values in columns:
+        distinct, place = np.unique(values, return_inverse=True)
+        numbers = numbers * len(distinct) + place
+    return numbers
 
 
 def _absent(
