@@ -1,4 +1,4 @@
-"""Kernels over the bytes of a file: shuffled elements, values of heaps, strings told apart.
+"""Kernels over the bytes of a file: shuffle, LZF, checksums, values of heaps, strings told apart.
 
 They are imported where they are first needed: most that reads a file needs none of them, and ranks must not
 compile them at once.
@@ -15,6 +15,9 @@ Codes = NDArray[np.uint32]
 
 # elements that stay in the nearest cache while their bytes are gathered
 _BLOCK = 1024
+_LITERALS, _LONG = 32, 7
+# words of 16 bits whose sums stay within 32 bits
+_SUMMED = 360
 _ODD = 0x1E3779B97F4A7C15
 _ONES = 0x0101010101010101
 _HIGHS = -0x7F7F7F7F7F7F7F80
@@ -54,6 +57,68 @@ def unshuffle(shuffled: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     for place in range(number * size, shuffled.size):
         elements[place] = shuffled[place]
     return elements
+
+
+@kernel(kernels.Bytes, kernels.Int64)
+def expand_lzf(packed: NDArray[np.uint8], num_bytes: int) -> NDArray[np.uint8]:
+    """The bytes that LZF has packed, `num_bytes` at most; none where they would be more, or make no sense.
+
+    Notes
+    -----
+    A byte below 32 is followed by as many bytes and one that stand for themselves. Any other repeats what
+    came before: its upper 3 bits are how many bytes, less 2, a byte more of that where they are 7; its lower
+    5 bits and the next byte are how far back, less 1.
+    """
+    expanded = np.empty(num_bytes, np.uint8)
+    done, place = 0, 0
+    while place < packed.size:
+        control = int(packed[place])
+        place += 1
+        if control < _LITERALS:
+            length = control + 1
+            if place + length > packed.size or done + length > num_bytes:
+                return expanded[:0]
+            expanded[done : done + length] = packed[place : place + length]
+            place += length
+        else:
+            length = control >> 5
+            num_more = 2 if length == _LONG else 1
+            if place + num_more > packed.size:
+                return expanded[:0]
+            if length == _LONG:
+                length += int(packed[place])
+                place += 1
+            first = done - ((control & 31) << 8) - int(packed[place]) - 1
+            place += 1
+            length += 2
+            if first < 0 or done + length > num_bytes:
+                return expanded[:0]
+            # one by one: what is repeated may reach into what it becomes
+            for byte in range(length):
+                expanded[done + byte] = expanded[first + byte]
+        done += length
+    return expanded[:done]
+
+
+@kernel(kernels.Bytes)
+def fletcher32(values: NDArray[np.uint8]) -> int:
+    """Fletcher's checksum of words of 16 bits, the last filled up by a null, as HDF5 has it."""
+    low, high = 0, 0
+    for start in range(0, values.size, 2 * _SUMMED):
+        stop = min(start + 2 * _SUMMED, values.size)
+        for place in range(start, stop - 1, 2):
+            low += (int(values[place]) << 8) | int(values[place + 1])
+            high += low
+        if (stop - start) % 2:
+            low = (low & 0xFFFF) + (low >> 16)
+            high = (high & 0xFFFF) + (high >> 16)
+            low += int(values[stop - 1]) << 8
+            high += low
+        low = (low & 0xFFFF) + (low >> 16)
+        high = (high & 0xFFFF) + (high >> 16)
+    low = (low & 0xFFFF) + (low >> 16)
+    high = (high & 0xFFFF) + (high >> 16)
+    return (high << 16) | low
 
 
 @kernel(kernels.Int64s, kernels.Int64s, kernels.Int64s)

@@ -1,4 +1,4 @@
-"""What was done to a chunk before it was stored, undone without HDF5: deflate and shuffle."""
+"""What was done to a chunk before it was stored, undone without HDF5: deflate, LZF, shuffle and checksum."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,6 +10,8 @@ from zlib_ng import zlib_ng
 
 from numl_polars.tables.damage import DamageError
 
+DEFLATE, LZF, CHECKSUM = 0, -1, -2
+_CHECKSUM_BYTES = 4
 _ZLIB_FORMAT = 15
 MOST_INFLATED = 1100
 """Bytes of one byte, at most: deflate makes 1,032."""
@@ -22,15 +24,16 @@ class Filters:
 
     Parameters
     ----------
-    shuffled_bytes
-        One entry a filter: the size of the elements whose bytes a shuffle sorted, 0 for deflate.
+    steps
+        One entry a filter: the size of the elements whose bytes a shuffle sorted, or `DEFLATE`, `LZF`,
+        `CHECKSUM`.
     """
 
-    shuffled_bytes: tuple[int, ...]
+    steps: tuple[int, ...]
 
     @classmethod
     def of(cls, creation: h5py.h5p.PropDCID, item_bytes: int) -> Self | None:
-        """The filters of a chunked dataset; None where one of them is another than deflate and shuffle.
+        """The filters of a chunked dataset; None where one of them is another than these.
 
         Parameters
         ----------
@@ -43,7 +46,11 @@ class Filters:
         for place in range(creation.get_nfilters()):
             code, _, values, _ = creation.get_filter(place)
             if code == h5py.h5z.FILTER_DEFLATE:
-                found.append(0)
+                found.append(DEFLATE)
+            elif code == h5py.h5z.FILTER_LZF:
+                found.append(LZF)
+            elif code == h5py.h5z.FILTER_FLETCHER32:
+                found.append(CHECKSUM)
             elif code == h5py.h5z.FILTER_SHUFFLE:
                 found.append(int(values[0]) if values else item_bytes)
             else:
@@ -53,7 +60,7 @@ class Filters:
     @property
     def are_deflate(self) -> bool:
         """Whether chunks are deflated, and nothing else."""
-        return self.shuffled_bytes == (0,)
+        return self.steps == (DEFLATE,)
 
     @staticmethod
     def inflate_together(stored: Iterable[bytes | memoryview], num_bytes: int) -> bytes:
@@ -95,23 +102,41 @@ class Filters:
             They do not decode to this number of bytes.
         """
         chunk: Any = stored
-        for place in reversed(range(len(self.shuffled_bytes))):
-            size = self.shuffled_bytes[place]
+        for place in reversed(range(len(self.steps))):
+            step = self.steps[place]
             if skipped >> place & 1:
                 continue
-            if size == 0:
-                # room is taken before one byte is inflated
-                if num_bytes > MOST_INFLATED * len(chunk):
-                    raise DamageError(f"{len(chunk)} bytes cannot inflate to {num_bytes}")
+            # room is taken before one byte is inflated
+            if step in (DEFLATE, LZF) and num_bytes > MOST_INFLATED * len(chunk):
+                raise DamageError(f"{len(chunk)} bytes cannot inflate to {num_bytes}")
+            if step == DEFLATE:
                 try:
                     # one more, for the inflater asks for more room where it fills all that it has
                     chunk = zlib_ng.decompress(chunk, _ZLIB_FORMAT, num_bytes + 1)
                 except _INFLATE_ERROR as error:
                     raise DamageError(str(error)) from error
-            elif size > 1:
+            elif step == LZF:
+                from numl_polars.tables.byte_kernels import expand_lzf
+
+                chunk = expand_lzf(np.frombuffer(chunk, np.uint8), num_bytes)
+            elif step == CHECKSUM:
+                chunk = _checked(chunk)
+            elif step > 1:
                 from numl_polars.tables.byte_kernels import unshuffle
 
-                chunk = unshuffle(np.frombuffer(chunk, np.uint8), size)
+                chunk = unshuffle(np.frombuffer(chunk, np.uint8), step)
         if len(chunk) != num_bytes:
             raise DamageError(f"a chunk has {len(chunk)} bytes instead of {num_bytes}")
         return chunk
+
+
+def _checked(stored: bytes | memoryview) -> Any:
+    """The bytes before the checksum that ends them, which must be theirs."""
+    from numl_polars.tables.byte_kernels import fletcher32
+
+    chunk, found = stored[:-_CHECKSUM_BYTES], bytes(stored[-_CHECKSUM_BYTES:])
+    expected = int(fletcher32(np.frombuffer(chunk, np.uint8))).to_bytes(_CHECKSUM_BYTES, "little")
+    # HDF5 1.6.2 and before wrote both halves the other way round
+    if found not in (expected, expected[1::-1] + expected[:1:-1]):
+        raise DamageError("its checksum is not that of its bytes")
+    return chunk

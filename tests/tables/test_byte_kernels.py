@@ -1,8 +1,10 @@
 """Kernels over bytes, compiled and as plain Python, against NumPy and dictionaries."""
 
+from io import BytesIO
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +13,10 @@ from hypothesis import strategies as st
 from numl_polars.tables import byte_kernels
 from numl_polars.tables.strings import Categories
 
-KERNELS = ("unshuffle", "objects_of", "find_objects", "place_entries", "encode_values", "place_values")
+KERNELS = (
+    "unshuffle", "expand_lzf", "fletcher32",
+    "objects_of", "find_objects", "place_entries", "encode_values", "place_values",
+)  # fmt: skip
 PLAIN = SimpleNamespace(**{name: getattr(byte_kernels, name).py_func for name in KERNELS})
 RUNS = pytest.mark.parametrize("run", [byte_kernels, PLAIN], ids=["compiled", "python"])
 Run = ModuleType | SimpleNamespace
@@ -24,6 +29,40 @@ def test_unshuffle__equals_a_transpose(run: Run, number: int, size: int, rest: i
     tail = np.arange(rest % size, dtype=np.uint8)
     shuffled = np.concatenate([elements.reshape(number, size).T.reshape(-1), tail])
     assert np.array_equal(run.unshuffle(shuffled, size), np.concatenate([elements, tail]))
+
+
+@RUNS
+@given(
+    parts=st.lists(st.tuples(st.binary(min_size=1, max_size=6), st.integers(1, 400)), min_size=1, max_size=8)
+)
+def test_expand_lzf__is_what_hdf5_packed(run: Run, parts: list[tuple[bytes, int]]) -> None:
+    plain = b"".join(part * times for part, times in parts)
+    with h5py.File(BytesIO(), "w") as file:
+        values = np.frombuffer(plain, np.uint8)
+        dataset = file.create_dataset("v", data=values, chunks=values.shape, compression="lzf")
+        skipped, packed = dataset.id.read_direct_chunk((0,))
+    if not skipped:
+        packed = np.frombuffer(packed, np.uint8)
+        assert run.expand_lzf(packed, len(plain)).tobytes() == plain
+        # never more than there is room for
+        assert run.expand_lzf(packed, len(plain) - 1).size == 0
+        assert run.expand_lzf(packed[:-1], len(plain)).size < len(plain)
+
+
+@RUNS
+@given(values=st.binary(min_size=1, max_size=40), times=st.sampled_from([1, 2, 17, 18, 19, 100]))
+def test_fletcher32__is_what_hdf5_writes(run: Run, values: bytes, times: int) -> None:
+    plain = np.frombuffer(values * times, np.uint8)
+    with h5py.File(BytesIO(), "w") as file:
+        dataset = file.create_dataset("v", data=plain, chunks=plain.shape, fletcher32=True)
+        _, stored = dataset.id.read_direct_chunk((0,))
+    assert int(run.fletcher32(plain)).to_bytes(4, "little") == stored[-4:]
+
+
+@RUNS
+@given(packed=st.binary(max_size=60), room=st.integers(0, 300))
+def test_expand_lzf__of_anything_stays_within_its_room(run: Run, packed: bytes, room: int) -> None:
+    assert run.expand_lzf(np.frombuffer(packed, np.uint8), room).size <= room
 
 
 @RUNS

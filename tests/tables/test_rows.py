@@ -177,10 +177,8 @@ def test_read__what_stands_behind_a_terminator_is_no_text(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "storage",
     [
-        {"fletcher32": True},
-        {"compression": "lzf"},
-        {"compression": "gzip", "fletcher32": True},
         {"scaleoffset": 0},
+        {"scaleoffset": 0, "shuffle": True},
     ],
     ids=str,
 )
@@ -189,6 +187,39 @@ def test_read__other_filters_are_left_to_hdf5(tmp_path: Path, storage: dict[str,
     with opened(make(tmp_path / "f.h5", values, chunks=(16,), **storage)) as rows:
         assert rows.raw is None
         assert read(rows, 3, 70)[:, 0].tolist() == list(range(3, 70))
+
+
+@pytest.mark.parametrize(
+    "storage",
+    [
+        {"compression": "lzf"},
+        {"compression": "lzf", "shuffle": True},
+        {"fletcher32": True},
+        {"compression": "gzip", "fletcher32": True},
+        {"compression": "lzf", "shuffle": True, "fletcher32": True},
+    ],
+    ids=str,
+)
+def test_read__lzf_and_checksums(tmp_path: Path, storage: dict[str, Any]) -> None:
+    # some repeat near and far, some not at all, which the filter leaves as they are
+    parts = [
+        np.arange(600) % 7,
+        np.arange(600) // 30,
+        np.random.default_rng(1).integers(-(2**31), 2**31, 600),
+    ]
+    values = np.concatenate([*parts, np.zeros(100)]).astype(np.int32)
+    path = make(tmp_path / "l.h5", values, chunks=(600,), **storage)
+    with opened(path) as rows:
+        assert rows.raw is not None
+        assert np.array_equal(read(rows, 0, 1900)[:, 0], values)
+    with h5py.File(path, "r+") as file:
+        mask, whole = file["t/v"].id.read_direct_chunk((600,))
+    changed = bytes([whole[0] ^ 1]) + whole[1:] if "fletcher32" in storage else whole[:-2]
+    for stored in (whole[:-1], changed, whole[:3]):
+        with h5py.File(path, "r+") as file:
+            file["t/v"].id.write_direct_chunk((600,), stored, filter_mask=mask)
+        with opened(path) as rows, pytest.raises(OSError, match=r"chunk of rows \[600, 1200\)"):
+            read(rows, 0, 1900)
 
 
 def test_read__other_storage_is_left_to_hdf5(tmp_path: Path) -> None:

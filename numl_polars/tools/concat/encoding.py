@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from zlib_ng import zlib_ng
 
 from numl_polars.tables.damage import DamageError
+from numl_polars.tables.filters import DEFLATE
 from numl_polars.tools.concat.inputs import InputColumn, Inputs
 from numl_polars.tools.concat.plan import Item, OutputColumn, Plan
 from numl_polars.tools.concat.reading import null_rows, read_column, read_objects
@@ -86,8 +87,8 @@ class Encoder:
         is_last = bool(stop == bounds[number + 1])
         with self._input(number, column, is_last=is_last) as found:
             chunked = found.chunked
-            wanted = (0,) if column.gzip else ()
-            if chunked is None or chunked.filters.shuffled_bytes != wanted:
+            wanted = (DEFLATE,) if column.gzip else ()
+            if chunked is None or chunked.filters.steps != wanted:
                 return None
             try:
                 stored = chunked.stored((first - int(bounds[number])) // column.chunk_rows)
