@@ -1,6 +1,6 @@
 """How long files take to be joined, beside a plain loop of h5py with the same output settings.
 
-python bench/concat.py [--files 20] [--events 1000] [--detector uboone|dune] [--repeats 3] [--json FILE]
+python bench/concat.py [--files 4] [--events 1000] [--detector uboone|dune] [--repeats 3] [--json FILE]
 
 The plain loop goes over the columns; each is read whole from each file, and appended to a dataset that is
 kept open, with a cache that holds its last chunk: nothing is inflated or deflated twice. It makes
@@ -169,7 +169,7 @@ def differences(ours: Path, plain: Path) -> list[str]:
 @click.command(help=__doc__)
 @click.option("--layout", "layouts", type=click.Choice(LAYOUTS), multiple=True, help="[default: both]")
 @click.option("--detector", type=click.Choice(["uboone", "dune"]), default="uboone", show_default=True)
-@harness.at_least_one("--files", 20, "Files.")
+@harness.at_least_one("--files", 4, "Files.")
 @harness.at_least_one("--events", 1000, "Events a file.")
 @harness.at_least_one("--repeats", 3, "Runs of each.")
 @harness.quick
@@ -211,7 +211,7 @@ def main(
                         path.unlink(missing_ok=True)
                         found[program].append(timed(program, sources, path))
             where = "one core" if len(core_set) == 1 else f"{len(core_set)} cores"
-            name = f"{files} {layout} files of {events:,} events, {where}"
+            name = f"{files} {layout} files of {events:,} events joined, {where}"
             ratios = [b[0] / a[0] for a, b in zip(found["ours"], found["plain"], strict=True)]
             by_cpu = [b[1] / a[1] for a, b in zip(found["ours"], found["plain"], strict=True)]
             median = {
