@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from numl_polars.errors import InputError
 from numl_polars.schema import EVENT_ID, EVENT_TABLE, SEQ, SEQ_CNT, TABLES
 from numl_polars.tables.damage import DAMAGE
+from numl_polars.tables.event_runs import Runs, WrongKeyError
 from numl_polars.tables.keys import event_offsets, seq_cnt_lines
 from numl_polars.tables.opened import OpenedFile
 from numl_polars.tables.store import StoredTable
@@ -18,8 +19,6 @@ from numl_polars.tools.validate.findings import Finding
 
 Int64s = NDArray[np.int64]
 Ids = NDArray[np.int32]
-
-_BLOCK_ROWS = 1 << 20
 
 
 def member_faults(opened: OpenedFile) -> Iterator[Finding]:
@@ -181,13 +180,12 @@ def _why_beyond_repair(name: str, table: StoredTable, ids: Ids, message: str) ->
     """How `event_id` keeps rows from being told to events."""
     why = message.rpartition("cannot be rebuilt: ")[2]
     yield Finding("keys-beyond-repair", name, detail=why)
-    if table.event_id is None:
-        return
     try:
-        triples, starts = _runs(table)
-    except (*DAMAGE, MemoryError):
+        runs = Runs.of(table, ids)
+    except (WrongKeyError, *DAMAGE, MemoryError):
         return
-    rows = np.diff(np.append(starts, len(table.event_id)))
+    triples, starts = runs.names, runs.starts
+    rows = np.diff(np.append(starts, runs.num_rows))
     _, code = np.unique(np.concatenate([ids.astype(triples.dtype), triples]), axis=0, return_inverse=True)
     code = code.reshape(-1)
     of_event, of_run = code[: len(ids)], code[len(ids) :]
@@ -218,19 +216,3 @@ def _why_beyond_repair(name: str, table: StoredTable, ids: Ids, message: str) ->
             "event-order", name, EVENT_ID, falling.size, event, triple(ids[event]),
             row=int(starts[known[falling[0]]]),
         )  # fmt: skip
-
-
-def _runs(table: StoredTable) -> tuple[NDArray[Any], Int64s]:
-    """Triples of the runs of equal `event_id`, and the row where each starts."""
-    assert table.event_id is not None
-    num_rows = len(table.event_id)
-    triples, starts = [np.empty((0, 3), table.event_id.dtype)], [np.empty(0, np.int64)]
-    last = None
-    for start in range(0, num_rows, _BLOCK_ROWS):
-        block = table.read_rows(EVENT_ID, start, min(start + _BLOCK_ROWS, num_rows))
-        first = last is None or bool((block[0] != last).any())
-        new = np.append(first, (np.diff(block, axis=0) != 0).any(axis=1))
-        triples.append(block[new])
-        starts.append(np.flatnonzero(new) + start)
-        last = block[-1]
-    return np.concatenate(triples), np.concatenate(starts)
