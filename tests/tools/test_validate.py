@@ -453,7 +453,8 @@ def test_validate__scheme_that_cannot_be_applied(tmp_path: Path) -> None:
     assert "rule 0 (odd)" in (found.detail or "")
 
 
-def test_validate__unreadable_rows_do_not_hide_others(tmp_path: Path) -> None:
+@pytest.mark.parametrize("batch_bytes", [1, 1 << 20])
+def test_validate__unreadable_rows_do_not_hide_others(tmp_path: Path, batch_bytes: int) -> None:
     tables = intact()
     tables["hit_table"]["rms"][3] = np.nan
     path = write_tables(tmp_path / "e.h5", tables, chunks=(4, 1), compression="gzip")
@@ -462,9 +463,9 @@ def test_validate__unreadable_rows_do_not_hide_others(tmp_path: Path) -> None:
     with path.open("r+b") as raw:
         raw.seek(chunk.byte_offset)
         raw.write(b"\xff" * chunk.size)
-    report = checked(path, batch_bytes=1)
+    report = checked(path, batch_bytes=batch_bytes)
     found = only(report, "unreadable-rows")
-    assert (found.table, found.column, found.row) == ("hit_table", "integral", 0)
+    assert (found.table, found.column, found.row, found.count) == ("hit_table", "integral", 4, 4)
     assert "decompressing" in (found.detail or "")
     assert only(report, "not-finite").count == 1
 

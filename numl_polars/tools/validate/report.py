@@ -91,7 +91,9 @@ class FileReport:
                 f"{self.num_bytes / 1e6:,.1f} MB",
             ]
             facts.append(self.generation or "no known generation")
-            facts.append(", ".join(string_storage(self.tables)) or "no strings")
+            kinds = [kind.removeprefix("string").strip() for kind in string_storage(self.tables)]
+            strings = (f"of {size} bytes" if size else "of variable length" for size in kinds)
+            facts.append(f"strings {' and '.join(strings)}" if kinds else "no strings")
             parts += [Text("  " + "; ".join(facts)), _margin(_contents(self.tables))]
             if columns:
                 parts += [_margin(_columns(table)) for table in self.tables]

@@ -1,9 +1,9 @@
 """Rows of a table, read so that an unreadable column does not hide the others, and their own faults."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,6 +25,8 @@ Values: TypeAlias = "NDArray[Any] | pa.DictionaryArray"
 # how bytes that are no text are spelled out
 _SPELLED_OUT = re.compile(r"\\x[0-9a-f]{2}")
 _SHOWN_CHARACTERS = 60
+# among which unreadable rows are looked for
+_MOST_PIECES, _UNCHUNKED_ROWS = 4096, 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,9 +159,8 @@ def read_rows(
         for dataset, names in datasets.items():
             try:
                 read.update(table.read(names, start, stop))
-            except (InputError, MemoryError, *DAMAGE) as error:
-                why = str(error).partition("cannot be read: ")[2] or str(error)
-                faults.append(_unreadable(table, dataset, start, stop, why))
+            except (InputError, MemoryError, *DAMAGE):
+                faults += _unreadable(table, dataset, partial(table.read, names), start, stop)
     found: dict[str, Values] = {
         name: values if pa.types.is_dictionary(values.type) else _numbers(values)
         for name, values in read.items()
@@ -167,13 +168,31 @@ def read_rows(
     if SEQ in table.keys and SEQ not in without:
         try:
             found[SEQ] = table.read_rows(SEQ, start, stop)[:, 0]
-        except (MemoryError, *DAMAGE) as error:
-            faults.append(_unreadable(table, SEQ, start, stop, str(error)))
+        except (MemoryError, *DAMAGE):
+            faults += _unreadable(table, SEQ, partial(table.read_rows, SEQ), start, stop)
     return found, faults
 
 
-def _unreadable(table: StoredTable, dataset: str, start: int, stop: int, why: str) -> Finding:
-    return Finding("unreadable-rows", table.name, dataset, stop - start, row=start, detail=why)
+def _unreadable(
+    table: StoredTable, dataset: str, read: Callable[[int, int], object], start: int, stop: int
+) -> Iterator[Finding]:
+    """Rows in ``[start, stop)`` that `read` cannot read, to whole chunks or pieces."""
+    chunks = table.datasets[dataset].chunks
+    unit = _UNCHUNKED_ROWS if chunks is None else chunks[0]
+    step = unit * -(-(stop - start) // (unit * _MOST_PIECES))
+    parts = [(start, stop)]
+    while parts:
+        first, last = parts.pop()
+        try:
+            read(first, last)
+        except (InputError, MemoryError, *DAMAGE) as error:
+            pieces = range(first // step, -(-last // step))
+            if len(pieces) > 1:
+                middle = pieces[len(pieces) // 2] * step
+                parts += [(middle, last), (first, middle)]
+                continue
+            why = str(error).partition("cannot be read: ")[2] or str(error)
+            yield Finding("unreadable-rows", table.name, dataset, last - first, row=first, detail=why)
 
 
 def column_faults(rows: TableRows) -> Iterator[Finding]:
